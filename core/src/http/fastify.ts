@@ -1,0 +1,98 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import { AppError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type ProblemCode, problem } from '../protocol/problem-codes.ts';
+
+type Options = {
+  readonly log: Logger;
+  readonly bodyLimitBytes?: number;
+  readonly handlerTimeoutMs?: number;
+  readonly trustProxy?: readonly string[];
+};
+
+/**
+ * Fastify as every Ropeline process uses it: nothing coerced or dropped in bodies, every error an RFC 9457
+ * problem with a stable code, a deadline on every handler, the query string never logged.
+ */
+export function createHttp(options: Options): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: options.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyLimitBytes ?? 64 * 1024,
+    requestTimeout: 15_000,
+    handlerTimeout: options.handlerTimeoutMs ?? 10_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    trustProxy:
+      options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const known = error instanceof AppError ? error : translate(error);
+    if (known.status >= 500 && !known.temporary) {
+      request.log.error(
+        { err: error, method: request.method, route: request.routeOptions.url },
+        'request failed',
+      );
+    }
+    if (known.retryAfterSeconds !== undefined) reply.header('retry-after', String(known.retryAfterSeconds));
+    return reply.code(known.status).type('application/problem+json').send(known.toProblem());
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .type('application/problem+json')
+      .send(
+        problem('not-found', `${request.method} ${request.url.split('?')[0]} is not a path of this service`),
+      ),
+  );
+  return app;
+}
+
+const byFastifyCode: Record<string, ProblemCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'bad-request',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'bad-request',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
+  FST_ERR_VALIDATION: 'bad-request',
+  FST_ERR_HANDLER_TIMEOUT: 'timeout',
+};
+
+function translate(error: unknown): AppError {
+  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
+  const named = code === undefined ? undefined : byFastifyCode[code];
+  if (named === 'timeout') return new AppError(named, { cause: error, retryAfterSeconds: 1 });
+  if (named !== undefined) return new AppError(named, { cause: error, detail: message ?? named });
+  if (statusCode === 429) return new AppError('too-many-requests', { cause: error, retryAfterSeconds: 1 });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new AppError('bad-request', { cause: error, detail: message ?? 'bad request' });
+  }
+  return new AppError('internal-error', { cause: error });
+}
+
+type Probes = {
+  readonly registry: Registry;
+  /** Resolves to the list of what is missing; empty when the process can do its work. */
+  readonly notReady: () => Promise<readonly string[]> | readonly string[];
+  readonly metricsToken?: string | undefined;
+};
+
+/** `/health/live`, `/health/ready` and `/metrics`. */
+export function addProbes(app: FastifyInstance, probes: Probes): void {
+  app.get('/health/live', { schema: { hide: true } as object }, () => ({ status: 'ok' }));
+  app.get('/health/ready', { schema: { hide: true } as object }, async (_request, reply) => {
+    const missing = await probes.notReady();
+    return missing.length === 0 ? { status: 'ok' } : reply.code(503).send({ status: 'not-ready', missing });
+  });
+  app.get('/metrics', { schema: { hide: true } as object }, async (request, reply) => {
+    if (
+      probes.metricsToken !== undefined &&
+      request.headers.authorization !== `Bearer ${probes.metricsToken}`
+    ) {
+      throw new AppError('token-required');
+    }
+    return reply.type(probes.registry.contentType).send(await probes.registry.metrics());
+  });
+}

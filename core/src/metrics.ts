@@ -1,0 +1,8 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+
+/** A registry of its own per process (tests build several in one), with Node's default metrics. */
+export function createRegistry(defaults = true): Registry {
+  const registry = new Registry();
+  if (defaults) collectDefaultMetrics({ register: registry });
+  return registry;
+}
