@@ -29,6 +29,22 @@ export function connectRedisForWaiting(url: string, options: Options): Redis {
   return logged(redis, options);
 }
 
+/**
+ * For BullMQ and for blocking reads: commands wait until Redis is back, and are sent again when the connection was
+ * lost before the answer came (a client that neither resends nor rejects them would wait for ever). Only for
+ * commands that may run twice.
+ */
+export function connectRedisForJobs(url: string, options: Options): Redis {
+  const redis = new Redis(url, {
+    ...fastFail,
+    connectionName: options.name,
+    enableOfflineQueue: true,
+    autoResendUnfulfilledCommands: true,
+    maxRetriesPerRequest: null,
+  });
+  return logged(redis, options);
+}
+
 const fastFail = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,

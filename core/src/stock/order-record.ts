@@ -17,10 +17,13 @@ export const orderStates = ['RESERVED', 'PAYING', 'COMPLETED', 'CANCELLED', 'EXP
 export type OrderState = (typeof orderStates)[number];
 
 export const OrderRecord = Type.Object({
-  /** UUIDv7, made by the service; the script's own idempotency key. */
+  /**
+   * UUIDv7, made by the service; the script's own idempotency key. Its last byte is the order's stock partition
+   * (see order-id.ts), so that an order is found by its id alone.
+   */
   orderId: Type.String({ format: 'uuid' }),
   version: Type.Integer({ minimum: 1 }),
-  state: Type.Union(orderStates.map((state) => Type.Literal(state))),
+  state: Type.Enum(orderStates),
   offerId: Type.Integer({ minimum: 1 }),
   memberId: Type.String(),
   /** What is held: for `pool` the quantity in decimal; lists of unit names for other kinds. */

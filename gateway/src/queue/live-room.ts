@@ -1,0 +1,354 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '@ropeline/core/log.ts';
+import type { RoomState } from '@ropeline/core/protocol/status.ts';
+import { type Broadcast, parseBroadcast, type RoomEvent } from './broadcast.ts';
+import { EndedTurns } from './ended-turns.ts';
+import { EpochLost, type QueueEngine, type Tick } from './engine.ts';
+import { Outflow } from './estimate.ts';
+import { FanOut } from './fan-out.ts';
+import { RoomCursor } from './room-cursor.ts';
+import type { RoomMetrics } from './room-metrics.ts';
+import { type Flags, flagFields, type Link, readFlags, roomState } from './room-state.ts';
+import { isOver, Roster, type Visitor } from './roster.ts';
+import { fromFields, toFields } from './rule-fields.ts';
+import { defaultRules, type RoomRules } from './rules.ts';
+import type { RoomReading } from './scripts.ts';
+import { RankSketch } from './sketch.ts';
+import { Ticker } from './ticker.ts';
+import { type Facts, outcomeOf, type VisitorEvent } from './visitor-events.ts';
+
+/** How long nobody is admitted after a loss while visitors come back. */
+const settleMs = 10_000;
+
+type Options = {
+  readonly name: string;
+  readonly engine: QueueEngine;
+  readonly log: Logger;
+  readonly metrics: RoomMetrics;
+};
+
+/**
+ * A room as this gateway sees it: its rules and state, the visitors it serves, and the numbers to tell them. Kept
+ * true by the room's broadcast; after a gap, a reconnect or a loss it reads again what it missed.
+ */
+export class LiveRoom {
+  readonly name: string;
+  readonly cursor: RoomCursor;
+  readonly engine: QueueEngine;
+  readonly roster = new Roster();
+  readonly ended = new EndedTurns();
+  readonly outflow = new Outflow();
+  readonly fanOut: FanOut;
+  readonly metrics: RoomMetrics;
+  rules: RoomRules = defaultRules;
+  flags: Flags = { closed: false, soldOut: false, drained: false, paused: false, stockHeld: false };
+  version = 0;
+  sketches: RankSketch[] = [];
+  admittedNow = 0;
+  activeNow = 0;
+  readonly #log: Logger;
+  readonly #ticker: Ticker;
+  readonly #housekeeping: NodeJS.Timeout;
+  #settleUntil = 0;
+  #redisAway = false;
+  #message = 0;
+  #refreshing: Promise<boolean> | undefined;
+  #recovering: Promise<void> | undefined;
+
+  constructor(options: Options) {
+    this.name = options.name;
+    this.engine = options.engine;
+    this.metrics = options.metrics;
+    this.#log = options.log.child({ room: options.name });
+    this.cursor = new RoomCursor(options.name);
+    this.fanOut = new FanOut((visitor) => this.rankOf(visitor));
+    this.#ticker = new Ticker({
+      tick: () => this.#tick(),
+      now: () => this.cursor.now(),
+      isAwake: () => this.fanOut.size > 0,
+      nextChange: () => this.#nextChange(),
+      onTick: (tick, seconds) => this.#ticked(tick, seconds),
+      onError: (error) => this.#log.debug({ err: error }, 'tick failed'),
+    });
+    this.#housekeeping = setInterval(() => this.#forget(), 10_000).unref();
+  }
+
+  get state(): RoomState {
+    return roomState(this.link, this.flags, this.rules.schedule, this.cursor.now());
+  }
+
+  get link(): Link {
+    if (this.#redisAway) return 'away';
+    return this.cursor.now() < this.#settleUntil || this.#recovering !== undefined ? 'recovering' : 'up';
+  }
+
+  get waiting(): number {
+    return this.sketches.reduce((sum, sketch) => sum + sketch.waiting, 0);
+  }
+
+  /** A guess from memory that a join would pass at once; the join script decides. */
+  get looksIdle(): boolean {
+    const { queue, admission } = this.rules;
+    return (
+      this.state === 'open' &&
+      !queue.alwaysOn &&
+      this.waiting === 0 &&
+      this.admittedNow + this.activeNow <
+        Math.min(admission.capacity, queue.threshold.active ?? Number.POSITIVE_INFINITY)
+    );
+  }
+
+  /** Rank in the lane (from 1) by the last sketch; undefined for who does not wait or is not numbered yet. */
+  rankOf(visitor: Visitor): number | undefined {
+    if (visitor.state !== 'waiting') return undefined;
+    const sketch = this.sketches[visitor.lane];
+    if (sketch === undefined) return undefined;
+    if (visitor.score <= sketch.newest) return sketch.rankOf(visitor.score);
+    return visitor.rankHint > 0 ? visitor.rankHint : sketch.waiting + 1;
+  }
+
+  wake(): void {
+    this.#ticker.wake();
+  }
+
+  setRedisAway(away: boolean): void {
+    if (this.#redisAway === away) return;
+    this.#redisAway = away;
+    this.#tellWatchers();
+    if (!away) void this.refresh().then(() => this.wake());
+  }
+
+  /** Reads the room again; false when it does not exist. Never two readings at a time. */
+  refresh(): Promise<boolean> {
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /**
+   * Redis has lost this room or knows less than we do: opens a new epoch with the rules, flags and run that this
+   * gateway holds (or joins the epoch that another one opened), and sends sockets to come back with their tickets.
+   */
+  recover(): Promise<void> {
+    this.#recovering ??= this.#recover().finally(() => {
+      this.#recovering = undefined;
+      this.#tellWatchers();
+      this.wake();
+    });
+    return this.#recovering;
+  }
+
+  receive(text: string): void {
+    const broadcast = parseBroadcast(text);
+    if (broadcast.epochId !== this.cursor.epochId) {
+      void this.refresh();
+      return;
+    }
+    const missed = broadcast.message > this.#message + 1 && this.#message > 0;
+    this.#message = Math.max(this.#message, broadcast.message);
+    this.cursor.saw(broadcast.sequence);
+    for (const event of broadcast.events) this.#apply(event, broadcast);
+    if (missed) void this.resync();
+  }
+
+  stop(): void {
+    this.#ticker.stop();
+    this.fanOut.stop();
+    clearInterval(this.#housekeeping);
+  }
+
+  /** All open sockets of this room, told to come back elsewhere. */
+  sendEverybodyAway(): void {
+    for (const visitor of this.roster.all()) {
+      for (const watcher of visitor.watchers) watcher.sendAway();
+    }
+  }
+
+  async #tick(): Promise<Tick> {
+    try {
+      return await this.engine.tick(this.cursor);
+    } catch (error) {
+      if (error instanceof EpochLost) await this.recover();
+      else if (!this.#redisAway) await this.refresh();
+      throw error;
+    }
+  }
+
+  #ticked(tick: Tick, seconds: number): void {
+    this.metrics.tick(seconds);
+    if (!tick.worked) return;
+    this.metrics.admitted(tick.admitted);
+    this.metrics.lapsed(tick.lapsed);
+    this.metrics.pace(tick, this.rules.admission, this.state === 'open' || this.state === 'drained');
+  }
+
+  #nextChange(): number | undefined {
+    const now = this.cursor.now();
+    const { prequeueAt, opensAt, closesAt } = this.rules.schedule;
+    const ahead = [prequeueAt, opensAt, closesAt, this.#settleUntil].filter(
+      (at) => at !== undefined && at > now,
+    );
+    return ahead.length === 0 ? undefined : Math.min(...(ahead as number[]));
+  }
+
+  async #read(): Promise<boolean> {
+    const first = await this.engine.read(this.name, this.cursor.lanes);
+    if (first.pacer.get('epochId') === undefined || first.config.size === 0) {
+      // Nothing there: known before = lost, never seen = does not exist.
+      if (this.cursor.epochId !== '') await this.recover();
+      return this.cursor.epochId !== '';
+    }
+    const lanes = (first.config.get('lanes') ?? '').split(',').map((part) => part.split(':')[0] ?? '');
+    const reading =
+      lanes.join() === this.cursor.lanes.join() ? first : await this.engine.read(this.name, lanes);
+    this.#adopt(reading);
+    return true;
+  }
+
+  #adopt(reading: RoomReading): void {
+    const before = {
+      epochId: this.cursor.epochId,
+      run: this.cursor.run,
+      version: this.version,
+      state: this.state,
+    };
+    const rate = this.rules.admission.ratePerMinute;
+    this.cursor.adopt(reading);
+    this.#message = Number(reading.pacer.get('message'));
+    this.#settleUntil = Number(reading.pacer.get('settleUntil') ?? 0);
+    this.rules = fromFields(reading.config);
+    this.flags = readFlags(reading.config);
+    this.version = Number(reading.config.get('version'));
+    this.admittedNow = reading.admitted;
+    this.activeNow = reading.active;
+    this.sketches = reading.lanes.map((lane, i) => {
+      const old = this.sketches[i];
+      return old !== undefined && old.waiting > 0 && lane.waiting > 0
+        ? old
+        : new RankSketch(lane.waiting, 0, 0, [], []);
+    });
+    if (rate !== this.rules.admission.ratePerMinute || before.state !== this.state)
+      this.outflow.restart(this.cursor.now());
+    this.metrics.counts(this.cursor.lanes, this.sketches, this.activeNow);
+    if (before.epochId !== '' && (before.epochId !== this.cursor.epochId || before.run !== this.cursor.run)) {
+      this.sendEverybodyAway();
+      this.roster.clear();
+    } else if (before.version !== this.version) {
+      this.#tellWatchers();
+    }
+    this.wake();
+  }
+
+  async #recover(): Promise<void> {
+    const { epochId, epoch, run } = this.cursor;
+    this.#log.warn({ epochId, sequence: this.cursor.sequence }, 'queue lost, opening a new epoch');
+    this.metrics.lost();
+    const fields = toFields(this.rules);
+    for (const [flag, field] of Object.entries(flagFields)) {
+      fields.set(field, this.flags[flag as keyof Flags] ? '1' : '0');
+    }
+    await this.engine.create(this.name, fields, {
+      epochId: randomBytes(8).toString('hex'),
+      lastEpoch: epoch,
+      run,
+      settleMs,
+      replaces: epochId,
+      author: 'gateway',
+    });
+    this.#adopt(await this.engine.read(this.name, this.cursor.lanes));
+  }
+
+  /** After a gap in the broadcast: rules, and where everybody whom this gateway serves stands. */
+  async resync(): Promise<void> {
+    await this.refresh();
+    await Promise.all([...this.roster.all()].map((visitor) => this.#lookUpAgain(visitor)));
+  }
+
+  async #lookUpAgain(visitor: Visitor): Promise<void> {
+    const found = await this.engine.lookUp(this.cursor, {
+      visitor: visitor.id,
+      lane: visitor.lane,
+      score: visitor.score,
+    });
+    const state = found.state === 'away' ? 'abandoned' : found.state === 'unknown' ? 'ended' : found.state;
+    if (state === 'sold-out' || state === 'closed') this.#move(visitor, 'rejected', { reason: state });
+    else if (state !== visitor.state || found.turn !== visitor.turn) this.#move(visitor, state, found);
+  }
+
+  #apply(event: RoomEvent, broadcast: Broadcast): void {
+    switch (event.type) {
+      case 'sketch':
+        this.sketches[event.lane] = event.sketch;
+        this.metrics.counts(this.cursor.lanes, this.sketches, this.activeNow);
+        if (event.sketch.waiting > 0) this.wake();
+        return;
+      case 'counts':
+        this.admittedNow = event.admitted;
+        this.activeNow = event.active;
+        return;
+      case 'changed':
+        if (broadcast.version !== this.version) void this.refresh();
+        return;
+      case 'reset':
+        void this.refresh();
+        return;
+      case 'queue-ended':
+        for (const visitor of [...this.roster.all()]) {
+          if (visitor.score > event.score || (visitor.state !== 'waiting' && visitor.state !== 'abandoned'))
+            continue;
+          this.#move(visitor, 'rejected', { reason: event.reason });
+        }
+        return;
+      default:
+        this.#applyToVisitor(event, broadcast);
+    }
+  }
+
+  #applyToVisitor(event: VisitorEvent, { now }: Broadcast): void {
+    if (event.type === 'admitted') this.outflow.admitted(1, now);
+    if (event.type === 'ended' || event.type === 'out') {
+      this.ended.add(`${event.visitor}.${event.turn}`, now + this.rules.session.ttlSeconds * 1_000);
+    }
+    const visitor = this.roster.get(event.visitor);
+    if (visitor === undefined) return;
+    if (event.type === 'called') {
+      if (visitor.watchers.size > 0) void this.hold(visitor);
+      return;
+    }
+    const { state, ...facts } = outcomeOf(event);
+    this.#move(visitor, state, facts);
+  }
+
+  /** Tells Redis that a socket of the visitor is open here. A failure is made good by the next call or resync. */
+  hold(visitor: Visitor): Promise<void> {
+    const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };
+    return this.engine.mark(this.cursor, place, 'hold').then(
+      (waits) => {
+        if (waits && visitor.state === 'abandoned') this.#move(visitor, 'waiting', {});
+      },
+      () => undefined,
+    );
+  }
+
+  /** The one place where a visitor's state changes here. */
+  #move(visitor: Visitor, state: Visitor['state'], facts: Facts): void {
+    if (visitor.state === state && visitor.turn === (facts.turn ?? visitor.turn)) {
+      Object.assign(visitor, facts);
+      return;
+    }
+    Object.assign(visitor, { reason: undefined, ...facts, state });
+    for (const watcher of [...visitor.watchers]) watcher.changed(visitor, isOver(state));
+  }
+
+  #tellWatchers(): void {
+    for (const visitor of this.roster.all()) {
+      for (const watcher of visitor.watchers) watcher.roomChanged();
+    }
+  }
+
+  #forget(): void {
+    this.roster.forgetOld();
+    this.ended.forgetOld(this.cursor.now());
+  }
+}

@@ -1,0 +1,271 @@
+import type { Redis } from '@ropeline/core/redis/connect.ts';
+import { roomKeys } from '@ropeline/core/redis/room-keys.ts';
+import type { Script, ScriptArg } from '@ropeline/core/redis/script.ts';
+import { Batcher } from './batcher.ts';
+import {
+  type ClaimOutcome,
+  type CreateOptions,
+  CursorStale,
+  EpochLost,
+  type Found,
+  type JoinOutcome,
+  type JoinRefusal,
+  type JoinRequest,
+  type Mark,
+  type Place,
+  type QueueEngine,
+  type RoomChange,
+  type Stock,
+  type Tick,
+} from './engine.ts';
+import type { RoomCursor } from './room-cursor.ts';
+import * as scripts from './scripts.ts';
+
+type Batchers = {
+  readonly join: Batcher<JoinRequest, JoinOutcome>;
+  readonly lookUp: Batcher<Place, Found>;
+  readonly claim: Batcher<string, ClaimOutcome>;
+  readonly leave: Batcher<readonly [string, string], boolean>;
+  readonly renew: Batcher<readonly [string, number], number>;
+  readonly mark: Batcher<readonly [Place, Mark], boolean>;
+};
+
+/** {@link QueueEngine} by the scripts of lua/. `observe` is told how long each script call took, seconds. */
+export class RedisQueueEngine implements QueueEngine {
+  readonly #redis: Redis;
+  readonly #observe: (script: string, seconds: number) => void;
+  readonly #batchers = new WeakMap<RoomCursor, Batchers>();
+
+  constructor(redis: Redis, observe: (script: string, seconds: number) => void = () => undefined) {
+    this.#redis = redis;
+    this.#observe = observe;
+  }
+
+  async create(
+    room: string,
+    fields: ReadonlyMap<string, string>,
+    options: CreateOptions,
+  ): Promise<'created' | 'existed'> {
+    const keys = roomKeys(room);
+    const { epochId, lastEpoch, run, settleMs, replaces, author } = options;
+    const pairs = [...fields].filter(([, value]) => value !== '').flat();
+    return scripts.createRoom.call(
+      this.#redis,
+      [keys.config, keys.pacer, keys.audit],
+      [epochId, lastEpoch, run, settleMs, replaces, author, ...pairs],
+    );
+  }
+
+  read(room: string, lanes: readonly string[]): Promise<scripts.RoomReading> {
+    const keys = roomKeys(room);
+    const laneKeys = lanes.flatMap((lane) => [keys.queue(lane), keys.away(lane)]);
+    return scripts.readRoom.call(
+      this.#redis,
+      [keys.config, keys.pacer, keys.admitted, keys.active, ...laneKeys],
+      [],
+    );
+  }
+
+  join(cursor: RoomCursor, request: JoinRequest): Promise<JoinOutcome> {
+    return this.#of(cursor).join.add(request);
+  }
+
+  lookUp(cursor: RoomCursor, place: Place): Promise<Found> {
+    return this.#of(cursor).lookUp.add(place);
+  }
+
+  claim(cursor: RoomCursor, visitor: string): Promise<ClaimOutcome> {
+    return this.#of(cursor).claim.add(visitor);
+  }
+
+  leave(cursor: RoomCursor, visitor: string, reason: 'left' | 'revoked'): Promise<boolean> {
+    return this.#of(cursor).leave.add([visitor, reason]);
+  }
+
+  renew(cursor: RoomCursor, visitor: string, turn: number): Promise<number> {
+    return this.#of(cursor).renew.add([visitor, turn]);
+  }
+
+  mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<boolean> {
+    return this.#of(cursor).mark.add([place, mark]);
+  }
+
+  async tick(cursor: RoomCursor): Promise<Tick> {
+    const { keys } = cursor;
+    const { now, rest } = await this.#call(
+      cursor,
+      scripts.tickRoom,
+      [
+        keys.config,
+        keys.pacer,
+        keys.presence,
+        keys.admitted,
+        keys.active,
+        keys.turns,
+        keys.over,
+        keys.history,
+      ],
+      [cursor.lanesText, keys.tick],
+    );
+    const [worked = 0, admitted = 0, nextDeadline = 0, waiting = 0, inside = 0, lapsed = 0] = rest;
+    return { now, worked: worked === 1, admitted, nextDeadline, waiting, inside, lapsed };
+  }
+
+  async change(cursor: RoomCursor, change: RoomChange): Promise<{ version: number } | { conflict: number }> {
+    const { keys } = cursor;
+    const { expectedVersion, author, action, reason, fields } = change;
+    const { epochId } = cursor;
+    const answer = await scripts.changeRoom.call(
+      this.#redis,
+      [keys.config, keys.pacer, keys.audit],
+      [epochId, cursor.sequence, keys.tick, expectedVersion, author, action, reason, ...fields.flat()],
+    );
+    if (typeof answer === 'object' && 'conflict' in answer) return answer;
+    return { version: accepted(cursor, epochId, answer).rest[0] as number };
+  }
+
+  async signal(cursor: RoomCursor, { capacity, held, sold }: Stock, author: string): Promise<void> {
+    const { keys } = cursor;
+    const args = [keys.tick, capacity, held, sold, author];
+    await this.#call(cursor, scripts.signalRoom, [keys.config, keys.pacer, keys.audit], args, false);
+  }
+
+  async reset(cursor: RoomCursor, author: string, reason: string): Promise<void> {
+    const { keys } = cursor;
+    const { config, pacer, presence, admitted, active, turns, over, arrivals, history, audit } = keys;
+    await this.#call(
+      cursor,
+      scripts.resetRoom,
+      [config, pacer, presence, admitted, active, turns, over, arrivals, history, audit],
+      [keys.tick, author, reason],
+    );
+  }
+
+  /** Calls a script with the cursor's words in front, lane keys behind, and looks at what it refused. */
+  async #call(
+    cursor: RoomCursor,
+    script: Script<scripts.Answer>,
+    keys: readonly string[],
+    args: readonly ScriptArg[],
+    withLanes = true,
+  ): Promise<scripts.Groups> {
+    const started = performance.now();
+    const { epochId } = cursor;
+    const all = withLanes ? [...keys, ...cursor.laneKeys()] : keys;
+    const answer = await script.call(this.#redis, all, [epochId, cursor.sequence, ...args]);
+    this.#observe(script.contract.file, (performance.now() - started) / 1_000);
+    return accepted(cursor, epochId, answer);
+  }
+
+  #of(cursor: RoomCursor): Batchers {
+    const known = this.#batchers.get(cursor);
+    if (known !== undefined) return known;
+    const made = this.#batch(cursor);
+    this.#batchers.set(cursor, made);
+    return made;
+  }
+
+  #batch(cursor: RoomCursor): Batchers {
+    const { config, pacer, presence, admitted, active, turns, over, arrivals, tick } = cursor.keys;
+    const send = async (
+      script: Script<scripts.Answer>,
+      keys: readonly string[],
+      args: readonly ScriptArg[],
+      withLanes = true,
+    ): Promise<readonly number[]> => (await this.#call(cursor, script, keys, args, withLanes)).rest;
+    return {
+      join: new Batcher(async (items) => {
+        const args = items.flatMap(({ visitor, lane, score, older, fresh }) => [
+          visitor,
+          lane + 1,
+          score,
+          older ? 1 : 0,
+          fresh,
+        ]);
+        const keys = [config, pacer, presence, admitted, active, turns, over, arrivals];
+        const rest = await send(scripts.joinVisitors, keys, [cursor.lanesText, tick, ...args]);
+        return items.map((item, i) => joinOutcome(item, rest.slice(i * 5, i * 5 + 5)));
+      }),
+      lookUp: new Batcher(async (items) => {
+        const args = items.flatMap(({ visitor, lane, score }) => [visitor, lane + 1, score]);
+        const keys = [config, pacer, admitted, active, turns, over];
+        const rest = await send(scripts.lookUpVisitors, keys, [cursor.lanesText, ...args]);
+        return items.map((_, i) => found(rest.slice(i * 5, i * 5 + 5)));
+      }),
+      claim: new Batcher(async (items) => {
+        const keys = [config, pacer, admitted, active, turns, over];
+        const rest = await send(scripts.claimTurns, keys, [tick, ...items], false);
+        return items.map((_, i) => claimOutcome(rest.slice(i * 3, i * 3 + 3)));
+      }),
+      leave: new Batcher(async (items) => {
+        const keys = [config, pacer, presence, admitted, active, turns, over];
+        const rest = await send(scripts.leavePlaces, keys, [cursor.lanesText, tick, ...items.flat()]);
+        return rest.map((code) => code > 0);
+      }),
+      renew: new Batcher((items) =>
+        send(scripts.renewSessions, [config, pacer, active, turns], [tick, ...items.flat()], false),
+      ),
+      mark: new Batcher(async (items) => {
+        const args = items.flatMap(([{ visitor, lane }, mark]) => [visitor, lane + 1, mark]);
+        const rest = await send(scripts.markPresence, [config, pacer, presence], [cursor.lanesText, ...args]);
+        return rest.map((code) => code === 1);
+      }),
+    };
+  }
+}
+
+function accepted(cursor: RoomCursor, epochId: string, answer: scripts.Answer): scripts.Groups {
+  if (answer === 'lost') throw new EpochLost(`room ${cursor.room}`);
+  if (answer === 'stale') throw new CursorStale(`room ${cursor.room}`);
+  // A late answer of an epoch that was given up must not raise the sequence of the next.
+  if (epochId === cursor.epochId) cursor.saw(answer.sequence);
+  cursor.sawTime(answer.now);
+  return answer;
+}
+
+const refusals: Record<number, JoinRefusal> = {
+  10: 'closed',
+  11: 'sold-out',
+  12: 'drained',
+  13: 'full',
+  14: 'scheduled',
+};
+const joinStates = ['waiting', 'waiting', 'admitted', 'admitted', 'active'] as const;
+
+function joinOutcome(item: JoinRequest, group: readonly number[]): JoinOutcome {
+  const [code = -1, score = 0, deadline = 0, fourth = 0, fresh = 0] = group;
+  const refused = refusals[code];
+  if (refused !== undefined) return { refused };
+  const state = joinStates[code];
+  if (state === undefined) throw new Error(`join_visitors answered ${code}`);
+  const visitor = fresh === 1 ? item.fresh : item.visitor;
+  const [turn, position] = code === 0 ? [0, fourth] : [fourth, 0];
+  return { isNew: code === 0 || code === 2, visitor, score, state, deadline, turn, position };
+}
+
+const foundStates = [
+  'waiting',
+  'away',
+  'admitted',
+  'active',
+  'ended',
+  'lapsed',
+  'left',
+  'revoked',
+  'sold-out',
+  'closed',
+  'unknown',
+] as const;
+
+function found(group: readonly number[]): Found {
+  const [code = -1, score = 0, deadline = 0, turn = 0, rank = 0] = group;
+  const state = foundStates[code];
+  if (state === undefined) throw new Error(`look_up_visitors answered ${code}`);
+  return { state, score, deadline, turn, rank };
+}
+
+function claimOutcome(group: readonly number[]): ClaimOutcome {
+  const [code = -1, turn = 0, deadline = 0] = group;
+  if (code === 0 || code === 1) return { claimed: true, turn, deadline };
+  return { claimed: false, why: code === 3 ? 'turn-lapsed' : 'not-admitted' };
+}

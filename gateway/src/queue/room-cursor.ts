@@ -1,0 +1,54 @@
+import { type RoomKeys, roomKeys } from '@ropeline/core/redis/room-keys.ts';
+import type { RoomReading } from './scripts.ts';
+
+/**
+ * What a gateway must show with every call to a room: the epoch it believes in, the highest sequence it has seen,
+ * and the lanes it knows. Scripts refuse a caller whose Redis has been lost.
+ */
+export class RoomCursor {
+  readonly room: string;
+  readonly keys: RoomKeys;
+  /** E of the epoch. */
+  epoch = 0;
+  epochId = '';
+  run = 0;
+  sequence = 0;
+  /** Lane names, in the order of their keys. */
+  lanes: readonly string[] = [];
+  lanesText = '';
+  /** Redis time minus ours, ms. */
+  clockOffsetMs = 0;
+
+  constructor(room: string) {
+    this.room = room;
+    this.keys = roomKeys(room);
+  }
+
+  /** Takes over what was read; the sequence may go back, as it does with a new epoch. */
+  adopt(reading: RoomReading): void {
+    this.epoch = Number(reading.pacer.get('epoch'));
+    this.epochId = reading.pacer.get('epochId') ?? '';
+    this.run = Number(reading.pacer.get('run'));
+    this.sequence = Number(reading.pacer.get('seq'));
+    this.lanesText = reading.config.get('lanes') ?? '';
+    this.lanes = this.lanesText.split(',').map((part) => part.split(':')[0] ?? '');
+    this.sawTime(reading.now);
+  }
+
+  saw(sequence: number): void {
+    if (sequence > this.sequence) this.sequence = sequence;
+  }
+
+  sawTime(now: number): void {
+    this.clockOffsetMs = now - Date.now();
+  }
+
+  /** Redis time as this gateway reckons it, Unix ms. */
+  now(): number {
+    return Date.now() + this.clockOffsetMs;
+  }
+
+  laneKeys(): string[] {
+    return this.lanes.flatMap((lane) => [this.keys.queue(lane), this.keys.away(lane)]);
+  }
+}

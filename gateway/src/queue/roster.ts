@@ -1,0 +1,104 @@
+import type { Reason, VisitorState } from '@ropeline/core/protocol/status.ts';
+
+/** Somebody on this gateway who wants to hear of a visitor: an open socket. */
+export type Watcher = {
+  /** The visitor's state changed; `over` = this place will not change again. */
+  changed(visitor: Visitor, over: boolean): void;
+  /** Time for new numbers. */
+  tick(visitor: Visitor): void;
+  /** The room's own state changed. */
+  roomChanged(): void;
+  /** Come back later (a new epoch, a stopping gateway). */
+  sendAway(): void;
+};
+
+/** What this gateway knows of a visitor that it serves. Kept true by the room's broadcast. */
+export type Visitor = {
+  readonly id: string;
+  readonly lane: number;
+  score: number;
+  state: VisitorState;
+  /** 0 before the first turn. */
+  turn: number;
+  /** Of the claim (admitted) or the session (active), Unix ms of Redis. */
+  deadline: number;
+  reason: Reason | undefined;
+  /** Position at the join or the last look-up, until a sketch covers the score; 0 = not known. */
+  rankHint: number;
+  readonly watchers: Set<Watcher>;
+  /** Local ms: last seen by a request or socket, and when its lease was last sent. */
+  seenAt: number;
+  leasedAt: number;
+};
+
+const forgetAfterMs = 60_000;
+
+/** The visitors of a room that this gateway serves: those with a socket here, and who asked within a minute. */
+export class Roster {
+  readonly #visitors = new Map<string, Visitor>();
+
+  get size(): number {
+    return this.#visitors.size;
+  }
+
+  get(id: string): Visitor | undefined {
+    return this.#visitors.get(id);
+  }
+
+  all(): IterableIterator<Visitor> {
+    return this.#visitors.values();
+  }
+
+  /** The entry of a visitor, made if there is none; `known` is written over what was there. */
+  put(
+    id: string,
+    lane: number,
+    known: Pick<Visitor, 'score' | 'state' | 'turn' | 'deadline' | 'reason'>,
+  ): Visitor {
+    const entry = this.#visitors.get(id);
+    if (entry !== undefined) return Object.assign(entry, known);
+    const made: Visitor = {
+      id,
+      lane,
+      ...known,
+      rankHint: 0,
+      watchers: new Set(),
+      seenAt: Date.now(),
+      leasedAt: Date.now(),
+    };
+    this.#visitors.set(id, made);
+    return made;
+  }
+
+  clear(): void {
+    this.#visitors.clear();
+  }
+
+  /** Forgets who has no socket here and has not asked for a minute. */
+  forgetOld(): void {
+    const before = Date.now() - forgetAfterMs;
+    for (const visitor of this.#visitors.values()) {
+      if (visitor.watchers.size === 0 && visitor.seenAt < before) this.#visitors.delete(visitor.id);
+    }
+  }
+}
+
+/** Whether a place in this state can change no more. */
+export function isOver(state: VisitorState): boolean {
+  switch (state) {
+    case 'ended':
+    case 'lapsed':
+    case 'left':
+    case 'rejected':
+    case 'revoked':
+      return true;
+    case 'scheduled':
+    case 'waiting':
+    case 'admitted':
+    case 'active':
+    case 'abandoned':
+      return false;
+    default:
+      return state satisfies never;
+  }
+}

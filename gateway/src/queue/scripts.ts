@@ -1,0 +1,182 @@
+import { defineScript, type Script } from '@ropeline/core/redis/script.ts';
+
+/**
+ * Bindings of the room scripts. What they promise stands in the files' headers; `null` is LOST, `'stale'` STALE.
+ */
+export type Groups = {
+  readonly sequence: number;
+  /** Redis time, Unix ms. */
+  readonly now: number;
+  readonly rest: readonly number[];
+};
+export type Answer = Groups | 'lost' | 'stale';
+
+const lost = 0;
+const stale = 2;
+
+function decodeAnswer(raw: unknown): Answer {
+  const [code, sequence, now, ...rest] = raw as number[];
+  if (code === lost) return 'lost';
+  if (code === stale) return 'stale';
+  return { sequence: sequence as number, now: now as number, rest };
+}
+
+const lanePair = ['queue', 'away'] as const;
+const callerArgs = ['epochId', 'sequence'] as const;
+
+export const joinVisitors: Script<Answer> = defineScript(
+  {
+    file: 'join_visitors',
+    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'arrivals'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'lanes', 'channel'],
+  },
+  decodeAnswer,
+);
+
+export const tickRoom: Script<Answer> = defineScript(
+  {
+    file: 'tick_room',
+    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'history'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'lanes', 'channel'],
+  },
+  decodeAnswer,
+);
+
+export const claimTurns: Script<Answer> = defineScript(
+  {
+    file: 'claim_turns',
+    keys: ['config', 'pacer', 'admitted', 'active', 'turns', 'over'],
+    args: [...callerArgs, 'channel'],
+  },
+  decodeAnswer,
+);
+
+export const leavePlaces: Script<Answer> = defineScript(
+  {
+    file: 'leave_places',
+    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'lanes', 'channel'],
+  },
+  decodeAnswer,
+);
+
+export const renewSessions: Script<Answer> = defineScript(
+  { file: 'renew_sessions', keys: ['config', 'pacer', 'active', 'turns'], args: [...callerArgs, 'channel'] },
+  decodeAnswer,
+);
+
+export const markPresence: Script<Answer> = defineScript(
+  {
+    file: 'mark_presence',
+    keys: ['config', 'pacer', 'presence'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'lanes'],
+  },
+  decodeAnswer,
+);
+
+export const lookUpVisitors: Script<Answer> = defineScript(
+  {
+    file: 'look_up_visitors',
+    keys: ['config', 'pacer', 'admitted', 'active', 'turns', 'over'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'lanes'],
+  },
+  decodeAnswer,
+);
+
+/** Reply's `rest`: the new version; `'stale'` never. A version that was not the expected one is `conflict`. */
+export const changeRoom: Script<Answer | { readonly conflict: number }> = defineScript(
+  {
+    file: 'change_room',
+    keys: ['config', 'pacer', 'audit'],
+    args: [...callerArgs, 'channel', 'expected', 'author', 'action', 'reason'],
+  },
+  (raw) => {
+    const [code, version] = raw as number[];
+    return code === 3 ? { conflict: version as number } : decodeAnswer(raw);
+  },
+);
+
+export const signalRoom: Script<Answer> = defineScript(
+  {
+    file: 'signal_room',
+    keys: ['config', 'pacer', 'audit'],
+    args: [...callerArgs, 'channel', 'capacity', 'held', 'sold', 'author'],
+  },
+  decodeAnswer,
+);
+
+export const resetRoom: Script<Answer> = defineScript(
+  {
+    file: 'reset_room',
+    keys: [
+      'config',
+      'pacer',
+      'presence',
+      'admitted',
+      'active',
+      'turns',
+      'over',
+      'arrivals',
+      'history',
+      'audit',
+    ],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'channel', 'author', 'reason'],
+  },
+  decodeAnswer,
+);
+
+export const createRoom: Script<'created' | 'existed'> = defineScript(
+  {
+    file: 'create_room',
+    keys: ['config', 'pacer', 'audit'],
+    args: ['epochId', 'lastEpoch', 'run', 'settle', 'replaces', 'author'],
+  },
+  (raw) => ((raw as number[])[0] === 1 ? 'created' : 'existed'),
+);
+
+/** What `read_room` answers, undecoded but for its shape. */
+export type RoomReading = {
+  readonly now: number;
+  readonly config: ReadonlyMap<string, string>;
+  readonly pacer: ReadonlyMap<string, string>;
+  readonly admitted: number;
+  readonly active: number;
+  /** Per lane, in the order of the keys given. */
+  readonly lanes: readonly { readonly waiting: number; readonly away: number }[];
+};
+
+export const readRoom: Script<RoomReading> = defineScript(
+  {
+    file: 'read_room',
+    keys: ['config', 'pacer', 'admitted', 'active'],
+    repeatedKeys: lanePair,
+    args: [],
+  },
+  (raw) => {
+    const [now, config, pacer, admitted, active, ...cards] = raw as [
+      number,
+      string[],
+      string[],
+      number,
+      number,
+      ...number[],
+    ];
+    const lanes = [];
+    for (let i = 0; i + 1 < cards.length; i += 2) {
+      lanes.push({ waiting: cards[i] as number, away: cards[i + 1] as number });
+    }
+    return { now, config: pairs(config), pacer: pairs(pacer), admitted, active, lanes };
+  },
+);
+
+function pairs(flat: readonly string[]): ReadonlyMap<string, string> {
+  const map = new Map<string, string>();
+  for (let i = 0; i + 1 < flat.length; i += 2) map.set(flat[i] as string, flat[i + 1] as string);
+  return map;
+}

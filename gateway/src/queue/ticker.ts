@@ -1,0 +1,86 @@
+import type { Tick } from './engine.ts';
+
+const slotMs = 50;
+const longestSleepMs = 60_000;
+
+type Options = {
+  readonly tick: () => Promise<Tick>;
+  /** Redis time as this gateway reckons it, Unix ms. */
+  readonly now: () => number;
+  /** Local reasons to stay awake, such as waiting sockets. */
+  readonly isAwake: () => boolean;
+  /** Next scheduled change of the room, Unix ms, or undefined. */
+  readonly nextChange: () => number | undefined;
+  readonly onTick: (tick: Tick, seconds: number) => void;
+  readonly onError: (error: unknown) => void;
+};
+
+/**
+ * Calls a room's tick once a slot while the room is awake: somebody waits, or a deadline or scheduled change is near.
+ * A sleeping room costs a timer a minute; `wake` brings it back at once. Never two calls at a time; failures back off
+ * to a second.
+ */
+export class Ticker {
+  readonly #options: Options;
+  #timer: NodeJS.Timeout | undefined;
+  #busy = false;
+  #again = false;
+  #failures = 0;
+  #stopped = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  wake(): void {
+    if (this.#stopped) return;
+    if (this.#busy) {
+      this.#again = true;
+      return;
+    }
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#run(), delayMs);
+  }
+
+  async #run(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#again = false;
+    const started = performance.now();
+    let delayMs = longestSleepMs;
+    try {
+      const tick = await this.#options.tick();
+      this.#failures = 0;
+      this.#options.onTick(tick, (performance.now() - started) / 1_000);
+      delayMs = this.#delayAfter(tick);
+    } catch (error) {
+      this.#failures += 1;
+      delayMs = Math.min(1_000, 50 * 2 ** Math.min(this.#failures, 5));
+      this.#options.onError(error);
+    }
+    this.#busy = false;
+    this.#schedule(this.#again ? Math.min(delayMs, slotMs) : delayMs);
+  }
+
+  /** Just after the next slot begins while awake; else shortly after the nearest thing that will happen. */
+  #delayAfter(tick: Tick): number {
+    const now = this.#options.now();
+    const toNextSlot = slotMs - (now % slotMs) + 1;
+    if (!tick.worked || tick.waiting > 0 || this.#options.isAwake()) return toNextSlot;
+    const nearest = Math.min(
+      tick.nextDeadline || Number.POSITIVE_INFINITY,
+      this.#options.nextChange() ?? Number.POSITIVE_INFINITY,
+    );
+    return Math.min(longestSleepMs, Math.max(toNextSlot, nearest - now + 1));
+  }
+}

@@ -1,0 +1,43 @@
+import type { RoomEvent } from './broadcast.ts';
+import type { Visitor } from './roster.ts';
+
+/**
+ * States of a visitor, what enters and what leaves them (`scheduled` is told, never kept: who waits before opening):
+ * - `waiting`: a join; a second chance after a lapse; coming back from `abandoned`. Left by a turn, leaving, being
+ *   struck for absence, the end of the queue.
+ * - `admitted`: a turn was given. Left by claim, lapse, leaving.
+ * - `active`: the turn was claimed. Left by expiry, leaving, being revoked.
+ * - `abandoned`: struck for absence; the place is kept and a visitor who comes back waits again.
+ * - `ended`, `lapsed`, `left`, `rejected`, `revoked`: over for good.
+ */
+export type VisitorEvent = Extract<RoomEvent, { readonly visitor: string }>;
+
+export type Facts = Partial<Pick<Visitor, 'turn' | 'deadline' | 'score' | 'reason'>>;
+
+/** What an event makes of the visitor it names. */
+export function outcomeOf(
+  event: Exclude<VisitorEvent, { readonly type: 'called' }>,
+): Facts & Pick<Visitor, 'state'> {
+  switch (event.type) {
+    case 'admitted':
+      return { state: 'admitted', turn: event.turn, deadline: event.claimBy };
+    case 'active':
+      return { state: 'active', turn: event.turn, deadline: event.deadline };
+    case 'ended':
+      return event.reason === 'revoked'
+        ? { state: 'revoked', reason: 'revoked' }
+        : { state: 'ended', reason: event.reason === 'left' ? 'left' : 'expired' };
+    case 'lapsed':
+      return { state: 'lapsed', reason: 'lapsed' };
+    case 'waits-again':
+      return { state: 'waiting', score: event.score, turn: event.turn, reason: 'lapsed' };
+    case 'abandoned':
+      return { state: 'abandoned', reason: 'abandoned' };
+    case 'out':
+      return event.reason === 'revoked'
+        ? { state: 'revoked', reason: 'revoked' }
+        : { state: 'left', reason: 'left' };
+    default:
+      return event satisfies never;
+  }
+}

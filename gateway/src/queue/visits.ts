@@ -1,0 +1,234 @@
+import { randomBytes } from 'node:crypto';
+import { AppError } from '@ropeline/core/errors.ts';
+import type { PlaceTicket, PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
+import { type ClaimOutcome, CursorStale, EpochLost, type Found, type JoinRefusal } from './engine.ts';
+import type { LiveRoom } from './live-room.ts';
+import { isOver, type Visitor } from './roster.ts';
+
+export type Joined = {
+  readonly refused?: undefined;
+  readonly isNew: boolean;
+  readonly visitor: Visitor;
+  readonly ticket: string;
+};
+export type JoinResult = Joined | { readonly refused: JoinRefusal };
+
+/** A visitor found by its ticket, or why there is none: a forged ticket, or one of an earlier run. */
+export type FindResult =
+  | { readonly visitor: Visitor; readonly freshTicket: string | undefined }
+  | { readonly visitor?: undefined; readonly why: 'bad-ticket' | 'no-place' };
+
+const renewLeaseAfterMs = 10_000;
+const rememberedTickets = 50_000;
+
+/** What visitors do at a gateway: join, ask, claim, leave. Rooms' state lives in {@link LiveRoom}. */
+export class Visits {
+  readonly #tickets: PlaceTickets;
+  readonly #verified = new Map<string, PlaceTicket>();
+
+  constructor(tickets: PlaceTickets) {
+    this.#tickets = tickets;
+  }
+
+  /** The ticket's content; undefined when it is forged. Those checked before are remembered. */
+  read(text: string): PlaceTicket | undefined {
+    const known = this.#verified.get(text);
+    if (known !== undefined) return known;
+    const ticket = this.#tickets.verify(text);
+    if (ticket === undefined) return undefined;
+    if (this.#verified.size >= rememberedTickets) this.#verified.clear();
+    this.#verified.set(text, ticket);
+    return ticket;
+  }
+
+  /**
+   * Takes a place, or the one that the ticket names; throws `unavailable` while Redis is away. A ticket that does
+   * not verify, or of another room or run, is as none.
+   */
+  async join(room: LiveRoom, lane: number, text: string | undefined): Promise<JoinResult> {
+    const ticket = text === undefined ? undefined : this.#ofThisRun(room, text);
+    const place = ticket === undefined ? undefined : placeOf(room, ticket);
+    const fresh = randomBytes(16).toString('base64url');
+    const outcome = await ask(room, () =>
+      room.engine.join(room.cursor, {
+        visitor: place?.visitor ?? fresh,
+        lane: place?.lane ?? lane,
+        score: place?.score ?? 0,
+        older: ticket !== undefined && ticket.epochId !== room.cursor.epochId,
+        fresh,
+      }),
+    );
+    if (outcome.refused !== undefined) {
+      room.metrics.joined(outcome.refused);
+      return { refused: outcome.refused };
+    }
+    room.metrics.joined(outcome.isNew ? outcome.state : 'same');
+    if (outcome.isNew && outcome.state === 'admitted') room.metrics.admitted(1);
+    const at = outcome.visitor === place?.visitor ? place.lane : lane;
+    const { state, score, turn, deadline } = outcome;
+    const visitor = room.roster.put(outcome.visitor, at, { state, score, turn, deadline, reason: undefined });
+    visitor.rankHint = outcome.position;
+    visitor.seenAt = visitor.leasedAt = Date.now();
+    room.wake();
+    return { isNew: outcome.isNew, visitor, ticket: this.#ticketOf(room, visitor) };
+  }
+
+  /**
+   * The visitor of a ticket as this gateway knows it, else by one batched look-up. A ticket of an older epoch is
+   * seated again. While Redis is away: what the ticket and memory tell.
+   */
+  async find(room: LiveRoom, text: string): Promise<FindResult> {
+    const ticket = this.read(text);
+    if (ticket === undefined || ticket.room !== room.name) return { why: 'bad-ticket' };
+    if (ticket.run !== room.cursor.run) return { why: 'no-place' };
+    const known = room.roster.get(ticket.visitor);
+    if (known !== undefined && ticket.epochId === room.cursor.epochId) {
+      known.seenAt = Date.now();
+      return { visitor: known, freshTicket: undefined };
+    }
+    if (room.link === 'away') return { visitor: known ?? fromTicket(room, ticket), freshTicket: undefined };
+    if (ticket.epochId !== room.cursor.epochId) return this.#seatAgain(room, ticket, text);
+    const place = placeOf(room, ticket);
+    const found = await ask(room, () => room.engine.lookUp(room.cursor, place));
+    if (found.state === 'unknown') return this.#seatAgain(room, ticket, text);
+    return { visitor: remember(room, place, found), freshTicket: undefined };
+  }
+
+  /** Renews the lease of a visitor who polls; costs Redis a share of one batched call every ten seconds. */
+  poll(room: LiveRoom, visitor: Visitor): void {
+    const now = Date.now();
+    if (visitor.watchers.size > 0 || now - visitor.leasedAt < renewLeaseAfterMs) return;
+    if (visitor.state !== 'waiting' && visitor.state !== 'abandoned') return;
+    visitor.leasedAt = now;
+    const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };
+    room.engine.mark(room.cursor, place, 'lease').then(
+      (waits) => {
+        if (waits && visitor.state === 'abandoned') visitor.state = 'waiting';
+      },
+      () => {
+        visitor.leasedAt = 0;
+      },
+    );
+  }
+
+  async claim(room: LiveRoom, visitor: Visitor): Promise<ClaimOutcome> {
+    const outcome = await ask(room, () => room.engine.claim(room.cursor, visitor.id));
+    if (outcome.claimed) {
+      if (visitor.state !== 'active') room.metrics.claimed();
+      room.wake();
+    }
+    return outcome;
+  }
+
+  /** Leaves the queue, gives the turn up, or ends the session. Whether there was anything to leave. */
+  async leave(room: LiveRoom, visitorId: string, reason: 'left' | 'revoked' = 'left'): Promise<boolean> {
+    const left = await ask(room, () => room.engine.leave(room.cursor, visitorId, reason));
+    if (left) room.metrics.left();
+    room.wake();
+    return left;
+  }
+
+  #ofThisRun(room: LiveRoom, text: string): PlaceTicket | undefined {
+    const ticket = this.read(text);
+    return ticket !== undefined && ticket.room === room.name && ticket.run === room.cursor.run
+      ? ticket
+      : undefined;
+  }
+
+  async #seatAgain(room: LiveRoom, ticket: PlaceTicket, text: string): Promise<FindResult> {
+    const joined = await this.join(room, placeOf(room, ticket).lane, text);
+    if (joined.refused !== undefined || joined.visitor.id !== ticket.visitor) return { why: 'no-place' };
+    return { visitor: joined.visitor, freshTicket: joined.ticket };
+  }
+
+  #ticketOf(room: LiveRoom, visitor: Visitor): string {
+    const { run, epoch, epochId, lanes } = room.cursor;
+    const ticket: PlaceTicket = {
+      room: room.name,
+      run,
+      epoch,
+      epochId,
+      visitor: visitor.id,
+      lane: lanes[visitor.lane] ?? '',
+      score: String(visitor.score),
+      issuedAt: Math.floor(Date.now() / 1_000),
+    };
+    return this.#tickets.sign(ticket);
+  }
+}
+
+/** Runs a call of the engine; what was refused for a lost epoch or changed lanes is mended and asked once more. */
+export async function ask<T>(room: LiveRoom, call: () => Promise<T>): Promise<T> {
+  if (room.link === 'away') throw away();
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof CursorStale) await room.refresh().catch(fail);
+    else if (error instanceof EpochLost) await room.recover().catch(fail);
+    else fail(error);
+    return call().catch(fail);
+  }
+}
+
+function fail(cause: unknown): never {
+  throw away(cause);
+}
+
+function away(cause?: unknown): AppError {
+  return new AppError('unavailable', {
+    detail: 'The queue cannot be reached right now',
+    retryAfterSeconds: 2,
+    cause,
+  });
+}
+
+function placeOf(room: LiveRoom, ticket: PlaceTicket): { visitor: string; lane: number; score: number } {
+  const lane = Math.max(0, room.cursor.lanes.indexOf(ticket.lane));
+  return { visitor: ticket.visitor, lane, score: Number(ticket.score) };
+}
+
+function fromTicket(room: LiveRoom, ticket: PlaceTicket): Visitor {
+  const { visitor, lane, score } = placeOf(room, ticket);
+  return room.roster.put(visitor, lane, {
+    score,
+    state: 'waiting',
+    turn: 0,
+    deadline: 0,
+    reason: 'redis-away',
+  });
+}
+
+function remember(room: LiveRoom, place: { visitor: string; lane: number }, found: Found): Visitor {
+  const { score, turn, deadline } = found;
+  const put = (state: Visitor['state'], reason: Visitor['reason']): Visitor =>
+    room.roster.put(place.visitor, place.lane, { state, score, turn, deadline, reason });
+  switch (found.state) {
+    case 'waiting': {
+      const visitor = put('waiting', undefined);
+      visitor.rankHint = found.rank + 1;
+      return visitor;
+    }
+    case 'away':
+      return put('abandoned', 'abandoned');
+    case 'sold-out':
+    case 'closed':
+      return put('rejected', found.state);
+    case 'lapsed':
+    case 'left':
+    case 'revoked':
+      return put(found.state, found.state);
+    case 'ended':
+    case 'unknown':
+      return put('ended', 'expired');
+    case 'admitted':
+    case 'active':
+      return put(found.state, undefined);
+    default:
+      return found.state satisfies never;
+  }
+}
+
+/** Whether the visitor may come in: the turn is given or the session lives. */
+export function hasTurn(visitor: Visitor): boolean {
+  return !isOver(visitor.state) && (visitor.state === 'admitted' || visitor.state === 'active');
+}

@@ -1,0 +1,91 @@
+-- Needs every key of join_visitors. What a batch of joins shares: counts and tokens are read once, kept in `room`
+-- while places are given, and written once.
+local BASE, EPOCH_SPAN = 4503599627370496, 1073741824
+
+local function open_seats(rules, lanes, now)
+  local kept = redis.call('HMGET', pacer, 'epoch', 'next', 'joined')
+  local room = { rules = rules, lanes = lanes, now = now, waiting = waiting_in(lanes), new = 0 }
+  room.base = BASE + tonumber(kept[1]) * EPOCH_SPAN
+  room.next, room.joined = tonumber(kept[2]), tonumber(kept[3]) or 0
+  room.inside = redis.call('ZCARD', admitted) + redis.call('ZCARD', active)
+  room.tokens = fill_bucket(rules, now)
+  room.settling = now < (tonumber(redis.call('HGET', pacer, 'settleUntil')) or 0)
+  -- Joins of the last 60 s: each field holds second * 2^20 + joins, so an old round is told from this one.
+  room.second, room.recent, room.this_second = math.floor(now / 1000), 0, 0
+  if room.waiting == 0 and rules.always_on == 0 then
+    for _, value in ipairs(redis.call('HVALS', arrivals)) do
+      local second = math.floor(tonumber(value) / 1048576)
+      if second > room.second - 60 then room.recent = room.recent + tonumber(value) % 1048576 end
+    end
+  end
+  return room
+end
+
+-- Idle: open, nobody waiting, a whole token, capacity left, and arrivals (this one included) and active
+-- below the threshold.
+local function may_pass(room, state)
+  local rules = room.rules
+  return state == 'open' and not room.settling and room.waiting == 0 and rules.always_on == 0
+    and room.tokens >= 1 and room.inside < rules.capacity
+    and (rules.threshold_rate == 0 or room.recent + room.new + 1 < rules.threshold_rate)
+    and (rules.threshold_active == 0 or room.inside < rules.threshold_active)
+end
+
+local function new_place(visitor, lane, room, state, lines)
+  local score = room.base + room.next
+  room.next, room.joined = room.next + 1, room.joined + 1
+  local passes = may_pass(room, state)
+  room.new = room.new + 1
+  if passes then
+    room.tokens, room.inside, room.filled = room.tokens - 1, room.inside + 1, true
+    local turn, claim_by = admit(visitor, lane.name, score, room.rules, room.now, lines)
+    note_last_admitted(lane.name, score)
+    return 2, score, claim_by, turn
+  end
+  redis.call('ZADD', lane.queue, score, visitor)
+  redis.call('ZADD', presence, lease_deadline(room.now, room.rules.lease), visitor)
+  room.waiting, lane.waiting = room.waiting + 1, lane.waiting + 1
+  return 0, score, 0, lane.waiting
+end
+
+local function wait_again(visitor, lane, score, room)
+  redis.call('ZADD', lane.queue, score, visitor)
+  redis.call('ZREM', lane.away, visitor)
+  redis.call('ZADD', presence, lease_deadline(room.now, room.rules.lease), visitor)
+  room.waiting, lane.waiting = room.waiting + 1, lane.waiting + 1
+  return 1, score, 0, 0
+end
+
+-- The place of a ticket, or nil when it is over.
+local function find_place(visitor, lane, score, older, room)
+  local waiting = redis.call('ZSCORE', lane.queue, visitor)
+  if waiting then return 1, tonumber(waiting), 0, 0 end
+  local turn = tonumber(string.match(redis.call('HGET', turns, visitor) or '', '^%d+'))
+  if turn then
+    local claim_by = redis.call('ZSCORE', admitted, visitor)
+    if claim_by then return 3, score, tonumber(claim_by), turn end
+    local deadline = redis.call('ZSCORE', active, visitor)
+    if deadline then return 4, score, tonumber(deadline), turn end
+  end
+  local away = redis.call('ZSCORE', lane.away, visitor)
+  if away then return wait_again(visitor, lane, tonumber(away), room) end
+  local served = tonumber(redis.call('HGET', pacer, 'last:' .. lane.name)) or 0
+  local ended = tonumber(redis.call('HGET', pacer, 'endedTo')) or 0
+  local lost = older and score > served or score >= room.base + room.next
+  if lost and score > ended and redis.call('HEXISTS', over, visitor) == 0 then
+    if score >= room.base + room.next then room.next = score - room.base + 1 end
+    return wait_again(visitor, lane, score, room)
+  end
+  return nil
+end
+
+local function close_seats(room)
+  redis.call('HSET', pacer, 'next', string.format('%.0f', room.next), 'joined', string.format('%.0f', room.joined))
+  if room.filled then store_bucket(room.rules, room.tokens, room.now) end
+  if room.new > 0 then
+    local field = room.second % 60
+    local kept = tonumber(redis.call('HGET', arrivals, field)) or 0
+    if math.floor(kept / 1048576) ~= room.second then kept = room.second * 1048576 end
+    redis.call('HSET', arrivals, field, string.format('%.0f', kept + room.new))
+  end
+end
