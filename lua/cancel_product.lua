@@ -20,5 +20,6 @@ local quantity = whole(ARGV[2], 1)
 if not quantity then return { 3, 0 } end
 if not capacity then return { 5, 0 } end
 local released = math.min(quantity, held)
-redis.call('HINCRBY', product, 'held', -released)
+-- Lua would write minus zero as `-0`, which Redis does not take.
+if released > 0 then redis.call('HINCRBY', product, 'held', -released) end
 return { DONE, released }

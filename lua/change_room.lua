@@ -6,6 +6,8 @@ KEYS
   1 config    hash    rules, flags, version
   2 pacer     hash    bucket, sequence, epoch
   3 audit     stream  who changed what and why
+  + queue     zset    visitor -> score, one per lane that the change takes away
+  + away      zset    visitor -> score, one per lane that the change takes away
 ARGV
   1 epochId   text    the caller's epoch
   2 sequence  count   the highest the caller has seen
@@ -16,7 +18,7 @@ ARGV
   7 reason    text    why, may be empty
   + field     text    of config
   + value     text    its value; empty removes the field
-REPLY {LOST} | {OK, sequence, now ms, version} | {3 another version, the version}
+REPLY {LOST} | {OK, sequence, now ms, version} | {3 another version, the version} | {4 somebody stands in a lane}
 COMPLEXITY O(fields)
 ]]
 local config, pacer, audit = KEYS[1], KEYS[2], KEYS[3]
@@ -32,6 +34,9 @@ if refused then return refused end
 local now = now_ms()
 local rules = read_rules()
 if tonumber(ARGV[4]) > 0 and rules.version ~= tonumber(ARGV[4]) then return { 3, rules.version } end
+for i = 4, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then return { 4 } end
+end
 
 store_bucket(rules, fill_bucket(rules, now), now)
 local details = {}

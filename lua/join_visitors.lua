@@ -27,7 +27,7 @@ ARGV
   + older     0|1     the ticket is of an older epoch
   + fresh     text    id for a new place when this one is over; empty = none
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, then per visitor: code, score, deadline ms,
-  turn (code 0: the position in the lane), fresh used 0|1}
+  turn (codes 0 and 1: the position in the lane), fresh used 0|1}
   code: 0 new place, waiting; 1 same, waiting; 2 new, admitted at once; 3 same, admitted; 4 same, active;
   10 closed; 11 sold out; 12 drained; 13 full; 14 not yet open
 COMPLEXITY O(B log N) for B visitors

@@ -53,13 +53,13 @@ local function wait_again(visitor, lane, score, room)
   redis.call('ZREM', lane.away, visitor)
   redis.call('ZADD', presence, lease_deadline(room.now, room.rules.lease), visitor)
   room.waiting, lane.waiting = room.waiting + 1, lane.waiting + 1
-  return 1, score, 0, 0
+  return 1, score, 0, redis.call('ZRANK', lane.queue, visitor) + 1
 end
 
 -- The place of a ticket, or nil when it is over.
 local function find_place(visitor, lane, score, older, room)
   local waiting = redis.call('ZSCORE', lane.queue, visitor)
-  if waiting then return 1, tonumber(waiting), 0, 0 end
+  if waiting then return 1, tonumber(waiting), 0, redis.call('ZRANK', lane.queue, visitor) + 1 end
   local turn = tonumber(string.match(redis.call('HGET', turns, visitor) or '', '^%d+'))
   if turn then
     local claim_by = redis.call('ZSCORE', admitted, visitor)

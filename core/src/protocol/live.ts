@@ -34,5 +34,6 @@ export const closeCodes = {
   'place-over': 4503,
   'unknown-room': 4504,
   'cross-site': 4505,
+  'bad-message': 4506,
 } as const;
 export type CloseCode = keyof typeof closeCodes;

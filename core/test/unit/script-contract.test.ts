@@ -5,7 +5,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { definedScripts, loadScript } from '../../src/redis/script.ts';
 
 const luaFolder = fileURLToPath(new URL('../../../lua/', import.meta.url));
-const sources = ['core', 'gateway'].map((part) => fileURLToPath(new URL(`../../../${part}/src/`, import.meta.url)));
+const sources = ['core', 'gateway'].map((part) =>
+  fileURLToPath(new URL(`../../../${part}/src/`, import.meta.url)),
+);
 
 const files = readdirSync(luaFolder)
   .filter((name) => name.endsWith('.lua'))
@@ -59,7 +61,9 @@ describe.each(files)('lua/%s.lua', (file) => {
       if (renamed.length === wanted.length) break;
       const [, left = '', right = ''] = /^local ([\w, ]+) = ((?:KEYS\[\d+\](?:, )?)+)$/.exec(line) ?? [];
       const indexes = [...right.matchAll(/KEYS\[(\d+)\]/g)].map(([, index]) => Number(index));
-      expect(indexes, `not a renaming of keys: ${line}`).toEqual(indexes.map((_, at) => renamed.length + at + 1));
+      expect(indexes, `not a renaming of keys: ${line}`).toEqual(
+        indexes.map((_, at) => renamed.length + at + 1),
+      );
       expect(indexes.length).toBeGreaterThan(0);
       // A local may shorten the header's name (`order_key` where `order` is the decoded order).
       renamed.push(...left.split(', ').map((name) => name.replace(/_key$/, '')));
@@ -75,7 +79,8 @@ describe.each(files)('lua/%s.lua', (file) => {
     expect(most('ARGV')).toBeLessThanOrEqual(names(args, false).length);
     if (!repeats(keys)) expect(code).not.toMatch(/KEYS\[[^\d]/);
     if (!repeats(args)) expect(code).not.toMatch(/ARGV\[[^\d]/);
-    for (const [index] of names(args, false).entries()) expect(code, 'unused').toContain(`ARGV[${index + 1}]`);
+    for (const [index] of names(args, false).entries())
+      expect(code, 'unused').toContain(`ARGV[${index + 1}]`);
   });
 
   it('is small and stays off JSON', () => {

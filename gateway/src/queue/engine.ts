@@ -29,7 +29,7 @@ export type JoinOutcome =
       /** Of the claim (admitted) or the session (active), Unix ms; 0 while waiting. */
       readonly deadline: number;
       readonly turn: number;
-      /** In the lane, from 1, of a new place that waits; else 0. */
+      /** In the lane, from 1, of a place that waits; else 0. */
       readonly position: number;
     };
 
@@ -81,7 +81,14 @@ export type RoomChange = {
   readonly fields: readonly (readonly [string, string])[];
   /** Version that the change is based on; 0 = any. */
   readonly expectedVersion: number;
+  /** Lanes that the change takes away: it is refused while somebody stands in one. */
+  readonly removedLanes?: readonly string[];
 };
+
+export type ChangeOutcome =
+  | { readonly version: number }
+  | { readonly conflict: number }
+  | { readonly occupied: true };
 
 export type Stock = { readonly capacity: number; readonly held: number; readonly sold: number };
 
@@ -117,8 +124,8 @@ export type QueueEngine = {
   /** Whether the visitor waits. */
   mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<boolean>;
   tick(cursor: RoomCursor): Promise<Tick>;
-  /** The new version, or the conflicting one. */
-  change(cursor: RoomCursor, change: RoomChange): Promise<{ version: number } | { conflict: number }>;
+  /** The new version, the conflicting one, or that a lane to be taken away is occupied: then nothing was done. */
+  change(cursor: RoomCursor, change: RoomChange): Promise<ChangeOutcome>;
   signal(cursor: RoomCursor, stock: Stock, author: string): Promise<void>;
   reset(cursor: RoomCursor, author: string, reason: string): Promise<void>;
 };

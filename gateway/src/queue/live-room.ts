@@ -25,6 +25,8 @@ type Options = {
   readonly engine: QueueEngine;
   readonly log: Logger;
   readonly metrics: RoomMetrics;
+  /** Told whenever rules or flags may have changed. */
+  readonly onChange: () => void;
 };
 
 /**
@@ -47,6 +49,7 @@ export class LiveRoom {
   admittedNow = 0;
   activeNow = 0;
   readonly #log: Logger;
+  readonly #onChange: () => void;
   readonly #ticker: Ticker;
   readonly #housekeeping: NodeJS.Timeout;
   #settleUntil = 0;
@@ -59,6 +62,7 @@ export class LiveRoom {
     this.name = options.name;
     this.engine = options.engine;
     this.metrics = options.metrics;
+    this.#onChange = options.onChange;
     this.#log = options.log.child({ room: options.name });
     this.cursor = new RoomCursor(options.name);
     this.fanOut = new FanOut((visitor) => this.rankOf(visitor));
@@ -115,7 +119,11 @@ export class LiveRoom {
     if (this.#redisAway === away) return;
     this.#redisAway = away;
     this.#tellWatchers();
-    if (!away) void this.refresh().then(() => this.wake());
+    if (!away)
+      this.resync().then(
+        () => this.wake(),
+        () => undefined,
+      );
   }
 
   /** Reads the room again; false when it does not exist. Never two readings at a time. */
@@ -237,6 +245,7 @@ export class LiveRoom {
     } else if (before.version !== this.version) {
       this.#tellWatchers();
     }
+    this.#onChange();
     this.wake();
   }
 
@@ -271,6 +280,7 @@ export class LiveRoom {
       lane: visitor.lane,
       score: visitor.score,
     });
+    if (found.state === 'waiting' && visitor.watchers.size > 0) await this.hold(visitor);
     const state = found.state === 'away' ? 'abandoned' : found.state === 'unknown' ? 'ended' : found.state;
     if (state === 'sold-out' || state === 'closed') this.#move(visitor, 'rejected', { reason: state });
     else if (state !== visitor.state || found.turn !== visitor.turn) this.#move(visitor, state, found);

@@ -3,6 +3,7 @@ import { roomKeys } from '@ropeline/core/redis/room-keys.ts';
 import type { Script, ScriptArg } from '@ropeline/core/redis/script.ts';
 import { Batcher } from './batcher.ts';
 import {
+  type ChangeOutcome,
   type ClaimOutcome,
   type CreateOptions,
   CursorStale,
@@ -111,15 +112,17 @@ export class RedisQueueEngine implements QueueEngine {
     return { now, worked: worked === 1, admitted, nextDeadline, waiting, inside, lapsed };
   }
 
-  async change(cursor: RoomCursor, change: RoomChange): Promise<{ version: number } | { conflict: number }> {
+  async change(cursor: RoomCursor, change: RoomChange): Promise<ChangeOutcome> {
     const { keys } = cursor;
-    const { expectedVersion, author, action, reason, fields } = change;
+    const { expectedVersion, author, action, reason, fields, removedLanes = [] } = change;
+    const laneKeys = removedLanes.flatMap((lane) => [keys.queue(lane), keys.away(lane)]);
     const { epochId } = cursor;
     const answer = await scripts.changeRoom.call(
       this.#redis,
-      [keys.config, keys.pacer, keys.audit],
+      [keys.config, keys.pacer, keys.audit, ...laneKeys],
       [epochId, cursor.sequence, keys.tick, expectedVersion, author, action, reason, ...fields.flat()],
     );
+    if (answer === 'occupied') return { occupied: true };
     if (typeof answer === 'object' && 'conflict' in answer) return answer;
     return { version: accepted(cursor, epochId, answer).rest[0] as number };
   }
@@ -239,7 +242,7 @@ function joinOutcome(item: JoinRequest, group: readonly number[]): JoinOutcome {
   const state = joinStates[code];
   if (state === undefined) throw new Error(`join_visitors answered ${code}`);
   const visitor = fresh === 1 ? item.fresh : item.visitor;
-  const [turn, position] = code === 0 ? [0, fourth] : [fourth, 0];
+  const [turn, position] = state === 'waiting' ? [0, fourth] : [fourth, 0];
   return { isNew: code === 0 || code === 2, visitor, score, state, deadline, turn, position };
 }
 

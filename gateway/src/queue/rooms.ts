@@ -22,6 +22,7 @@ export class Rooms {
   readonly #options: Options;
   readonly #byName = new Map<string, LiveRoom>();
   readonly #byChannel = new Map<string, LiveRoom>();
+  #generation = 0;
 
   constructor(options: Options) {
     this.#options = options;
@@ -33,6 +34,11 @@ export class Rooms {
 
   all(): readonly LiveRoom[] {
     return [...this.#byName.values()];
+  }
+
+  /** Grows with every change of any room's rules: what is derived from them is then stale. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** Opens every room there is. Throws when Redis does not answer. */
@@ -87,7 +93,15 @@ export class Rooms {
   async #open(name: string): Promise<void> {
     if (this.#byName.has(name)) return;
     const { engine, log, metricsOf, subscriber } = this.#options;
-    const room = new LiveRoom({ name, engine, log, metrics: metricsOf(name) });
+    const room = new LiveRoom({
+      name,
+      engine,
+      log,
+      metrics: metricsOf(name),
+      onChange: () => {
+        this.#generation += 1;
+      },
+    });
     this.#byName.set(name, room);
     this.#byChannel.set(room.cursor.keys.tick, room);
     try {

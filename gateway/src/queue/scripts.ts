@@ -89,14 +89,16 @@ export const lookUpVisitors: Script<Answer> = defineScript(
 );
 
 /** Reply's `rest`: the new version; `'stale'` never. A version that was not the expected one is `conflict`. */
-export const changeRoom: Script<Answer | { readonly conflict: number }> = defineScript(
+export const changeRoom: Script<Answer | 'occupied' | { readonly conflict: number }> = defineScript(
   {
     file: 'change_room',
     keys: ['config', 'pacer', 'audit'],
+    repeatedKeys: lanePair,
     args: [...callerArgs, 'channel', 'expected', 'author', 'action', 'reason'],
   },
   (raw) => {
     const [code, version] = raw as number[];
+    if (code === 4) return 'occupied';
     return code === 3 ? { conflict: version as number } : decodeAnswer(raw);
   },
 );

@@ -68,7 +68,10 @@ test('a ticket gives the same place back, on another gateway too', async () => {
   const there = await openRooms(inject('redisUrl'));
   const same = await until(() => there.rooms.get(room.name));
   const again = await join(same, first.ticket);
-  expect(again).toMatchObject({ isNew: false, visitor: { id: first.visitor.id, score: first.visitor.score } });
+  expect(again).toMatchObject({
+    isNew: false,
+    visitor: { id: first.visitor.id, score: first.visitor.score },
+  });
   const found = await visits.find(same, first.ticket);
   expect(found.visitor?.id).toBe(first.visitor.id);
   expect(await visits.find(same, `${first.ticket}x`)).toEqual({ why: 'bad-ticket' });
@@ -114,7 +117,11 @@ test('all held stops admission and keeps places; all sold ends the queue', async
   await until(() => room.state === 'stock-held');
   const waiting = await join(room);
   await until(() => room.sketches[0]?.waiting === 1);
-  expect(statusOf(room, waiting.visitor)).toMatchObject({ state: 'waiting', reason: 'stock-held', position: 1 });
+  expect(statusOf(room, waiting.visitor)).toMatchObject({
+    state: 'waiting',
+    reason: 'stock-held',
+    position: 1,
+  });
   await open.engine.signal(room.cursor, { capacity: 10, held: 0, sold: 10 }, 'test');
   await until(() => waiting.visitor.state === 'rejected');
   expect(waiting.visitor.reason).toBe('sold-out');
@@ -125,7 +132,10 @@ test('all held stops admission and keeps places; all sold ends the queue', async
 
 test('an emptied Redis gives the old order back and the room its rules', async () => {
   const open = await openRooms(inject('redisUrl'));
-  const room = await createRoom(open, uniqueRoom(), { admission: { ratePerMinute: 0 }, queue: { maxWaiting: 7 } });
+  const room = await createRoom(open, uniqueRoom(), {
+    admission: { ratePerMinute: 0 },
+    queue: { maxWaiting: 7 },
+  });
   const before = [await join(room), await join(room)];
   const keys = await open.redis.keys(`ropeline:{${room.name}}:*`);
   await open.redis.unlink(...keys);

@@ -132,7 +132,7 @@ test('closes the connection when a streamed answer ends short of its length', as
   const { port } = await testServer((exchange) => {
     exchange.start(200, [], 10);
     exchange.write(Buffer.from('short'));
-    exchange.end();
+    setImmediate(() => exchange.end());
   });
   const client = await rawClient(port);
   expect(await client.send(request('GET', '/')).isClosed()).toMatch(/short$/);

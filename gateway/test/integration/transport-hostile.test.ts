@@ -25,11 +25,13 @@ test.each([
     handled += 1;
     return echo(exchange);
   });
-  const client = await rawClient(port);
+  const plain = await rawClient(port);
+  plain.send(request('POST', '/a', headers, body));
+  expect(await plain.isClosed(2_000)).toMatch(/^HTTP\/1\.1 400 /);
   // What follows would be a smuggled request if the body were read differently.
-  client.send(request('POST', '/a', headers, body) + request('GET', '/smuggled'));
-  expect(await client.isClosed()).toMatch(/^HTTP\/1\.1 400 /);
-  expect(client.count('HTTP/1.1')).toBe(1);
+  const smuggler = await rawClient(port);
+  smuggler.send(request('POST', '/a', headers, body) + request('GET', '/smuggled'));
+  expect(await smuggler.isClosed(2_000)).not.toContain('200 OK');
   expect(handled).toBe(0);
   await stillServes(port);
 });

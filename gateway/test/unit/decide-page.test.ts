@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decidePage, isPrefetch } from '../../src/data-plane/page/decide-page.ts';
+import { decidePage } from '../../src/data-plane/page/decide-page.ts';
 
 const first = { hasPlace: false, hasTestCookie: false, checked: false, isPrefetch: false };
 
@@ -27,14 +27,4 @@ describe('the queue page', () => {
       expect(decidePage({ hasPlace: true, ...facts })).toBe('show');
     }
   });
-});
-
-it.each([
-  ['sec-purpose', 'prefetch', true],
-  ['sec-purpose', 'prefetch;prerender', true],
-  ['purpose', 'Prefetch', true],
-  ['x-moz', 'prefetch', true],
-  ['sec-fetch-mode', 'navigate', false],
-])('%s: %s is a prefetch: %s', (name, value, expected) => {
-  expect(isPrefetch((asked) => (asked === name ? value : undefined))).toBe(expected);
 });

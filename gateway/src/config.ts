@@ -1,0 +1,68 @@
+import { logLevels } from '@ropeline/core/log.ts';
+import {
+  integer,
+  list,
+  oneOf,
+  optionalSecret,
+  optionalText,
+  port,
+  secretList,
+  text,
+  url,
+} from '@ropeline/core/settings.ts';
+
+/** Every setting of the gateway (docs/configuration.md). */
+export const settings = {
+  gatewayPort: port('GATEWAY_PORT', 'Data plane: queue page, joins, reverse proxy', 8080),
+  controlPort: port('CONTROL_PORT', 'Control plane: rooms, statistics, metrics; bind it privately', 8090),
+  gateways: integer(
+    'GATEWAYS',
+    'Gateway processes that share the port; with more than one the control port goes to whoever has it free',
+    { min: 1, max: 64 },
+    { fallback: 1, unit: 'processes' },
+  ),
+  bindAddress: text('BIND_ADDRESS', 'Address that all ports listen on', { fallback: '0.0.0.0' }),
+  redisUrl: url('REDIS_URL', 'Redis of the queue', { fallback: 'redis://127.0.0.1:6379' }),
+  upstream: url('UPSTREAM', 'Origin of the site behind rooms that name none', {
+    fallback: 'http://127.0.0.1:8081',
+  }),
+  upstreamConnections: integer(
+    'UPSTREAM_CONNECTIONS',
+    'Most requests at once to one upstream; beyond them requests wait, then get 503',
+    { min: 1, max: 10_000 },
+    { fallback: 64, unit: 'connections' },
+  ),
+  placeSecrets: secretList(
+    'PLACE_SECRET',
+    'Signs place tickets; a comma list rotates: the first signs, all verify',
+  ),
+  entryKeysFile: text('ENTRY_KEYS', 'File of Ed25519 private JWKs; the first signs entry tokens'),
+  entryIssuer: text('ENTRY_ISSUER', 'Issuer named in entry tokens', { fallback: 'ropeline' }),
+  roomsFile: text('ROOMS_FILE', 'Rooms that are made at start unless they exist', { fallback: 'rooms.yaml' }),
+  operatorTokens: list(
+    'OPERATOR_TOKENS',
+    'Tokens of the control plane: name:role:sha256, comma-separated',
+    [],
+  ),
+  operatorToken: optionalSecret('OPERATOR_TOKEN', 'Token of an admin named operator, in the clear'),
+  signalToken: optionalSecret('SIGNAL_TOKEN', 'Token by which the upstream reports its stock'),
+  metricsToken: optionalText('METRICS_TOKEN', 'Bearer token that /metrics then asks for'),
+  trustedProxies: list(
+    'TRUSTED_PROXIES',
+    'Addresses and networks whose X-Forwarded-* headers are believed',
+    [],
+  ),
+  maxConnections: integer(
+    'MAX_CONNECTIONS',
+    'Connections of one process; never more than the descriptor limit leaves',
+    { min: 1, max: 1_000_000 },
+    { fallback: 1_000_000, unit: 'connections' },
+  ),
+  drainSeconds: integer(
+    'DRAIN_SECONDS',
+    'How long a stopping gateway lets requests in flight finish',
+    { min: 0, max: 300 },
+    { fallback: 5, unit: 'seconds' },
+  ),
+  logLevel: oneOf('LOG_LEVEL', 'Least severe level that is logged', logLevels, 'info'),
+};

@@ -1,0 +1,184 @@
+import { AppError } from '@ropeline/core/errors.ts';
+import { liveSubprotocol, ticketSubprotocolPrefix } from '@ropeline/core/protocol/entry.ts';
+import {
+  ClientMessage,
+  type CloseCode,
+  closeCodes,
+  type ServerMessage,
+} from '@ropeline/core/protocol/live.ts';
+import { Value } from 'typebox/value';
+import type { LiveRoom } from '../../queue/live-room.ts';
+import { numbersOf, statusOf } from '../../queue/numbers.ts';
+import { reasonOf } from '../../queue/room-state.ts';
+import { isOver, type Visitor, type Watcher } from '../../queue/roster.ts';
+import type { RequestView, Socket, SocketHandler, UpgradeDecision } from '../../transport/http.ts';
+import type { Context } from '../context.ts';
+import { placeTicketOf } from '../credentials.ts';
+import { outsideOf } from '../forwarded.ts';
+import { isCrossSite } from '../origin.ts';
+import { safeTarget } from '../path.ts';
+import { claimEntry } from '../visit-request.ts';
+
+export type LiveData = {
+  readonly room: LiveRoom;
+  readonly ticket: string | undefined;
+  watch: LiveWatch | undefined;
+};
+
+const livePath = /^\/_ropeline\/rooms\/([a-z0-9-]{1,40})\/live$/;
+
+/**
+ * An upgrade of own origin for a known room is always accepted; what is wrong with it is said by the close, because
+ * browsers cannot read a refused upgrade.
+ */
+export function decideUpgrade(context: Context, request: RequestView): UpgradeDecision<LiveData> {
+  const room = context.rooms.get(livePath.exec(request.path)?.[1] ?? '');
+  if (room === undefined) return { accept: false, error: new AppError('unknown-room') };
+  if (isCrossSite(request.headers, outsideOf(request, context.trusted).host)) {
+    return { accept: false, error: new AppError('cross-site') };
+  }
+  const offered = (request.headers.get('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim());
+  const inProtocol = offered.find((name) => name.startsWith(ticketSubprotocolPrefix));
+  const ticket = inProtocol?.slice(ticketSubprotocolPrefix.length) ?? placeTicketOf(request.headers);
+  const protocol = offered.includes(liveSubprotocol) ? liveSubprotocol : undefined;
+  return { accept: true, protocol, data: { room, ticket, watch: undefined } };
+}
+
+export function liveHandler(context: Context): SocketHandler<LiveData> {
+  return {
+    async open(socket) {
+      const { room, ticket } = socket.data;
+      if (context.isDraining()) return closeWith(socket, 'come-back', 500 + Math.random() * 2_500);
+      if (ticket === undefined) return closeWith(socket, 'no-place');
+      const found = await context.visits.find(room, ticket).catch(() => undefined);
+      if (found === undefined) return closeWith(socket, 'unavailable', 1_000 + Math.random() * 2_000);
+      if (found.visitor === undefined) return closeWith(socket, found.why);
+      if (!socket.isOpen) return;
+      socket.data.watch = new LiveWatch(context, socket, room, found.visitor, found.freshTicket);
+    },
+    message: (socket, text) => socket.data.watch?.receive(text),
+    close: (socket) => socket.data.watch?.end(),
+  };
+}
+
+function closeWith(socket: Socket<LiveData>, code: CloseCode, retryAfterMs?: number): void {
+  const retry = retryAfterMs === undefined ? {} : { retryAfterMs: Math.round(retryAfterMs) };
+  socket.close(closeCodes[code], JSON.stringify({ code, ...retry }));
+}
+
+/** One open socket of a visitor. */
+export class LiveWatch implements Watcher {
+  readonly #context: Context;
+  readonly #socket: Socket<LiveData>;
+  readonly #room: LiveRoom;
+  readonly #visitor: Visitor;
+  #toldTurn = 0;
+
+  constructor(
+    context: Context,
+    socket: Socket<LiveData>,
+    room: LiveRoom,
+    visitor: Visitor,
+    freshTicket: string | undefined,
+  ) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#room = room;
+    this.#visitor = visitor;
+    visitor.watchers.add(this);
+    room.fanOut.add(this, visitor);
+    if (visitor.state === 'waiting' || visitor.state === 'abandoned') void room.hold(visitor);
+    this.changed(visitor, isOver(visitor.state), freshTicket);
+  }
+
+  changed(visitor: Visitor, over: boolean, freshTicket?: string): void {
+    this.#send({ type: 'status', ...statusOf(this.#room, visitor, freshTicket) });
+    if (visitor.state === 'admitted') this.#tellTurn();
+    if (over) closeWith(this.#socket, 'place-over');
+  }
+
+  tick(visitor: Visitor): void {
+    const reason = reasonOf(this.#room.state);
+    this.#send({
+      type: 'tick',
+      ...numbersOf(this.#room, visitor),
+      ...(reason === undefined ? {} : { reason }),
+      serverTime: Math.round(this.#room.cursor.now()),
+    });
+  }
+
+  roomChanged(): void {
+    const state = this.#room.state;
+    const reason = reasonOf(state);
+    this.#send({ type: 'state', state, ...(reason === undefined ? {} : { reason }) });
+    if (this.#visitor.state === 'waiting') this.tick(this.#visitor);
+  }
+
+  sendAway(): void {
+    closeWith(this.#socket, 'come-back', Math.random() * 3_000);
+  }
+
+  /** A message of the client. What is malformed closes the socket; unknown types are passed over. */
+  async receive(text: string): Promise<void> {
+    const message = parse(text);
+    if (message === 'malformed') return closeWith(this.#socket, 'bad-message');
+    if (message === undefined) return;
+    switch (message.type) {
+      case 'claim':
+        return this.#claim(safeTarget(message.to) ?? '/');
+      case 'leave':
+        await this.#context.visits.leave(this.#room, this.#visitor.id).catch(() => undefined);
+        return;
+      case 'here':
+        return;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  /** The socket is gone: with the last one of a waiting visitor the grace period begins. */
+  end(): void {
+    const visitor = this.#visitor;
+    visitor.watchers.delete(this);
+    visitor.seenAt = Date.now();
+    this.#room.fanOut.remove(this);
+    if (visitor.watchers.size > 0 || visitor.state !== 'waiting') return;
+    const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };
+    // Lost with Redis away: the resync after its return, or the roll call of the living, puts it right.
+    this.#room.engine.mark(this.#room.cursor, place, 'grace').catch(() => undefined);
+  }
+
+  async #claim(to: string): Promise<void> {
+    if (this.#visitor.state === 'admitted') this.#tellTurn();
+    try {
+      const { entry } = await claimEntry(this.#context, this.#room, this.#visitor, to);
+      this.#send({ type: 'entry', ...entry });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.#send({ type: 'status', ...statusOf(this.#room, this.#visitor) });
+    }
+  }
+
+  /** Once a turn, and always before an entry. */
+  #tellTurn(): void {
+    if (this.#toldTurn === this.#visitor.turn) return;
+    this.#toldTurn = this.#visitor.turn;
+    this.#send({ type: 'admitted', claimBy: this.#visitor.deadline });
+  }
+
+  #send(message: ServerMessage): void {
+    this.#socket.send(JSON.stringify(message));
+  }
+}
+
+function parse(text: string): ClientMessage | 'malformed' | undefined {
+  let message: unknown;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return 'malformed';
+  }
+  if (Value.Check(ClientMessage, message)) return message;
+  const type = (message as { type?: unknown } | null)?.type;
+  return typeof type === 'string' && !['claim', 'leave', 'here'].includes(type) ? undefined : 'malformed';
+}

@@ -1,0 +1,73 @@
+import { AppError } from '@ropeline/core/errors.ts';
+import { publicRoom, statusOf } from '../../queue/numbers.ts';
+import type { Header } from '../../transport/http.ts';
+import { redirect, respondJson, roomAddress } from '../answers.ts';
+import { ClaimBody, JoinBody, readBody } from '../bodies.ts';
+import { placeTicketOf, setEntryCookie, setPlaceCookie } from '../credentials.ts';
+import { safeTarget } from '../path.ts';
+import { claimEntry, refusal, requireVisitor, type VisitRequest } from '../visit-request.ts';
+
+/** `POST join`: 201 a new place, 200 the same as before. */
+export async function join(request: VisitRequest): Promise<void> {
+  const { context, exchange, room, secure } = request;
+  const ticket = placeTicketOf(exchange.headers);
+  const { fields, isForm } = await readBody(exchange, JoinBody);
+  if (context.isDraining()) {
+    exchange.closeAfter();
+    throw new AppError('unavailable', { detail: 'This gateway is stopping', retryAfterSeconds: 1 });
+  }
+  const result = await context.visits.join(room, laneOf(request, fields.lane), ticket);
+  if (result.refused !== undefined) throw refusal(room, result.refused);
+  const cookie: Header = ['set-cookie', setPlaceCookie(room.name, result.ticket, secure)];
+  if (isForm)
+    return redirect(exchange, 303, roomAddress(room.name, 'page', safeTarget(fields.to) ?? '/'), [cookie]);
+  respondJson(exchange, result.isNew ? 201 : 200, statusOf(room, result.visitor, result.ticket), [cookie]);
+}
+
+/** The default lane; another one needs a code or claim that grants it. */
+function laneOf({ room }: VisitRequest, name: string | undefined): number {
+  const lane = name === undefined ? 0 : room.cursor.lanes.indexOf(name);
+  if (lane < 0) throw new AppError('bad-request', { detail: 'The room has no such lane' });
+  if (lane > 0) throw new AppError('lane-not-allowed');
+  return lane;
+}
+
+/** `GET status`: from memory where it can; a poll renews the visitor's lease. */
+export async function status(request: VisitRequest): Promise<void> {
+  const { context, exchange, room, secure } = request;
+  const { visitor, freshTicket } = await requireVisitor(request);
+  context.visits.poll(room, visitor);
+  const more: Header[] =
+    freshTicket === undefined ? [] : [['set-cookie', setPlaceCookie(room.name, freshTicket, secure)]];
+  respondJson(exchange, 200, statusOf(room, visitor, freshTicket), more);
+}
+
+/** `POST claim`: the entry token and its cookie; the same turn again while it or its session lives. */
+export async function claim(request: VisitRequest): Promise<void> {
+  const { context, exchange, room, secure } = request;
+  const { fields, isForm } = await readBody(exchange, ClaimBody);
+  const { visitor } = await requireVisitor(request);
+  const to = safeTarget(fields.to) ?? '/';
+  const { entry, deadline } = await claimEntry(context, room, visitor, to);
+  const cookie: Header = ['set-cookie', setEntryCookie(room.name, entry.entryToken, deadline, secure)];
+  if (isForm) return redirect(exchange, 303, to, [cookie]);
+  respondJson(exchange, 200, entry, [cookie]);
+}
+
+/** `DELETE place`: 204; `POST place/leave` by a form: 303 to the page. */
+export async function leave(request: VisitRequest): Promise<void> {
+  const { context, exchange, room, secure } = request;
+  const isForm = exchange.method === 'POST';
+  const { fields } = isForm ? await readBody(exchange, ClaimBody) : { fields: { to: undefined } };
+  const { visitor } = await requireVisitor(request);
+  await context.visits.leave(room, visitor.id);
+  const gone: Header = ['set-cookie', setEntryCookie(room.name, '', 0, secure)];
+  if (isForm)
+    return redirect(exchange, 303, roomAddress(room.name, 'page', safeTarget(fields.to) ?? '/'), [gone]);
+  exchange.respond(204, [['cache-control', 'no-store'], gone]);
+}
+
+/** `GET` of the room: its public state. */
+export function show({ exchange, room }: VisitRequest): void {
+  respondJson(exchange, 200, publicRoom(room));
+}
