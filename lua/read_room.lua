@@ -8,7 +8,6 @@ KEYS
   4 active    zset    visitor -> session deadline, ms
   + queue     zset    visitor -> score, one per lane
   + away      zset    visitor -> score, one per lane
-ARGV
 REPLY {now ms, config as field, value, ..., pacer as field, value, ..., admitted, active, then per lane waiting, away}
 COMPLEXITY O(fields + lanes)
 ]]

@@ -13,6 +13,7 @@ KEYS
   8 arrivals  hash    joins of the last 60 seconds
   9 history   stream  one sample a second
   10 audit    stream  who changed what and why
+  11 roll     set     visitors named in the open roll call
   + queue     zset    visitor -> score, one per lane
   + away      zset    visitor -> score, one per lane
 ARGV
@@ -24,7 +25,9 @@ ARGV
 REPLY {LOST} | {OK, sequence, now ms, version, run}
 COMPLEXITY O(1), the freeing is done in the background
 ]]
-local config, pacer, audit = KEYS[1], KEYS[2], KEYS[10]
+local config, pacer, presence, admitted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local active, turns, over, arrivals = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local history, audit, roll = KEYS[9], KEYS[10], KEYS[11]
 -- @include guard
 -- @include broadcast
 -- @include audit
@@ -33,10 +36,8 @@ local refused = refusal(ARGV[1], ARGV[2])
 if refused then return refused end
 local now, sequence = now_ms(), next_sequence()
 local kept = redis.call('HMGET', pacer, 'epoch', 'epochId', 'run', 'next', 'turn', 'message', 'slot')
-for i = 3, #KEYS do
-  if i ~= 10 then redis.call('UNLINK', KEYS[i]) end
-end
-redis.call('UNLINK', pacer)
+redis.call('UNLINK', pacer, presence, admitted, active, turns, over, arrivals, history, roll)
+for i = 12, #KEYS do redis.call('UNLINK', KEYS[i]) end
 -- The turn number goes on: a token of the old run must never share its jti with one of the new.
 redis.call('HSET', pacer, 'epoch', kept[1], 'epochId', kept[2], 'run', tonumber(kept[3]) + 1, 'next', kept[4],
   'turn', kept[5], 'firstTurn', kept[5], 'message', kept[6], 'slot', kept[7] or '0', 'seq', sequence,

@@ -1,8 +1,8 @@
 --[[
 tick_room: one slot's work of a room. Every gateway calls it; the first in a slot of 50 ms of Redis time works.
 
-Ends sessions and lapses turns whose deadline has passed, fills the bucket, calls and strikes the absent, admits
-what tokens and capacity allow from the lanes by weight, and publishes it. No leader; repeat-safe: a second call in
+Ends sessions and lapses turns whose deadline has passed, fills the bucket, calls and strikes the absent (those of a
+dead gateway too, by a roll call), admits what tokens and capacity allow from the lanes by weight, and publishes it. No leader; repeat-safe: a second call in
 the slot does nothing. A slot does at most 500 of each, so a long stall is worked off slot by slot.
 
 KEYS
@@ -14,6 +14,8 @@ KEYS
   6 turns     hash    visitor -> turn:lapses:lane:score
   7 over      hash    visitor -> why the place is over
   8 history   stream  one sample a second
+  9 holders   zset    gateway -> lease deadline, ms
+  10 roll     set     visitors named in the open roll call
   + queue     zset    visitor -> score, one per lane
   + away      zset    visitor -> score, one per lane
 ARGV
@@ -21,11 +23,13 @@ ARGV
   2 sequence  count   the highest the caller has seen
   3 lanes     text    the lanes as the caller knows them
   4 channel   text    the room's broadcast
+  5 gateway   text    id of a caller that holds sockets and renews its lease now; empty = not now
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, worked 0|1, admitted, next deadline ms or 0, waiting, inside, lapsed}
 COMPLEXITY O(A log N) for A admissions; once a second also 1,100 ranks per lane
 ]]
 local config, pacer, presence, admitted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local active, turns, over, history = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local holders, roll = KEYS[9], KEYS[10]
 -- @include guard
 -- @include rules
 -- @include bucket
@@ -35,23 +39,26 @@ local active, turns, over, history = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 -- @include deadlines
 -- @include share
 -- @include sketch
+-- @include roll_call
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
 local now = now_ms()
+keep_holder(ARGV[5], now)
 local slot = math.floor(now / 50)
 local kept = redis.call('HMGET', pacer, 'slot', 'settleUntil', 'sketchAt', 'seq')
 local behind = (tonumber(kept[1]) or 0) - slot
 -- A clock that was set back by more than a second must not stop the room.
 if behind >= 0 and behind <= 20 then return { OK, tonumber(kept[4]), now, 0, 0, 0, 0, 0, 0 } end
 
-local rules, lanes, lines = read_rules(), read_lanes(ARGV[3], 9), {}
+local rules, lanes, lines = read_rules(), read_lanes(ARGV[3], 11), {}
 local sequence = next_sequence()
 redis.call('HSET', pacer, 'slot', string.format('%.0f', slot))
 
 end_sessions(now, lines)
 local lapsed = lapse_turns(rules, lanes, now, lines)
 local tokens = fill_bucket(rules, now) + lapsed
+walk_roll(lanes, rules, now)
 call_and_strike(lanes, now, lines)
 
 local waiting = waiting_in(lanes)
@@ -68,6 +75,7 @@ store_bucket(rules, tokens - given, now)
 
 if math.floor(now / 1000) > (tonumber(kept[3]) or 0) then
   redis.call('HSET', pacer, 'sketchAt', math.floor(now / 1000))
+  open_roll(now, lines)
   sketch_lanes(lanes, lines)
   sample(lanes, now, lines)
 end

@@ -11,6 +11,8 @@ export type RoomKeys = {
   readonly over: string;
   readonly arrivals: string;
   readonly audit: string;
+  readonly holders: string;
+  readonly roll: string;
   readonly history: string;
   /** Pub/sub channel of the room's broadcast. */
   readonly tick: string;
@@ -30,6 +32,8 @@ export function roomKeys(room: string): RoomKeys {
     over: at('over'),
     arrivals: at('arrivals'),
     audit: at('audit'),
+    holders: at('holders'),
+    roll: at('roll'),
     history: at('history'),
     tick: at('tick'),
     queue: (lane) => at(`queue:${lane}`),

@@ -15,14 +15,14 @@ type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 /** `onRequest` hooks: they answer before a body is read. */
 export type Auth = {
   /** 401 `token-required` without a token that is known, 403 `role-required` below the role. */
-  readonly require: (role: Role) => Hook;
-  /** As `require('operator')`, but the signal token will do too. */
+  readonly needs: (role: Role) => Hook;
+  /** As `needs('operator')`, but the signal token will do too. */
   readonly requireSignal: Hook;
 };
 
 export function createAuth(tokens: OperatorTokens, signalToken: string | undefined): Auth {
   const signalHash = signalToken === undefined ? undefined : sha256(signalToken);
-  const require =
+  const needs =
     (role: Role): Hook =>
     async (request, reply) => {
       const token = bearer(request);
@@ -36,9 +36,9 @@ export function createAuth(tokens: OperatorTokens, signalToken: string | undefin
       }
       request.operator = operator;
     };
-  const asOperator = require('operator');
+  const asOperator = needs('operator');
   return {
-    require,
+    needs,
     requireSignal: async (request, reply) => {
       const token = bearer(request);
       if (token !== undefined && signalHash !== undefined && timingSafeEqual(sha256(token), signalHash)) {

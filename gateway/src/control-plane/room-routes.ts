@@ -29,7 +29,7 @@ export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
   app.get(
     '/api/rooms',
     {
-      onRequest: auth.require('viewer'),
+      onRequest: auth.needs('viewer'),
       schema: {
         tags: ['rooms'],
         summary: 'All rooms',
@@ -45,7 +45,7 @@ export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
   app.post(
     '/api/rooms',
     {
-      onRequest: auth.require('admin'),
+      onRequest: auth.needs('admin'),
       ...describedOnly,
       schema: {
         tags: ['rooms'],
@@ -68,7 +68,7 @@ export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
   app.get(
     '/api/rooms/:room',
     {
-      onRequest: auth.require('viewer'),
+      onRequest: auth.needs('viewer'),
       schema: {
         tags: ['rooms'],
         summary: 'Rules, state, flags and counts of a room',
@@ -82,7 +82,7 @@ export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
   app.patch(
     '/api/rooms/:room',
     {
-      onRequest: auth.require('operator'),
+      onRequest: auth.needs('operator'),
       ...describedOnly,
       schema: {
         tags: ['rooms'],

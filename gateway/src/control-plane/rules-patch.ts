@@ -14,9 +14,6 @@ function optionalMembers({ properties }: ObjectSchema): TSchema {
         Type.Optional('properties' in schema ? optionalMembers(schema as ObjectSchema) : schema),
       ]),
     ),
-    {
-      additionalProperties: false,
-      examples: [],
-    },
+    { additionalProperties: false },
   );
 }

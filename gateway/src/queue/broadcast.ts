@@ -13,6 +13,7 @@ export type RoomEvent =
   | { readonly type: 'queue-ended'; readonly reason: 'sold-out' | 'closed'; readonly score: number }
   | { readonly type: 'sketch'; readonly lane: number; readonly sketch: RankSketch }
   | { readonly type: 'counts'; readonly admitted: number; readonly active: number }
+  | { readonly type: 'roll-call' }
   | { readonly type: 'changed' }
   | { readonly type: 'reset' };
 
@@ -78,6 +79,8 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
     }
     case 'n':
       return { type: 'counts', admitted: Number(first), active: Number(second) };
+    case 'o':
+      return { type: 'roll-call' };
     case 'v':
       return { type: 'changed' };
     case 'r':

@@ -123,7 +123,8 @@ export type QueueEngine = {
   renew(cursor: RoomCursor, visitor: string, turn: number): Promise<number>;
   /** Whether the visitor waits. */
   mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<boolean>;
-  tick(cursor: RoomCursor): Promise<Tick>;
+  /** `holder`: id of a gateway that holds sockets and renews its lease with this call; empty = not now. */
+  tick(cursor: RoomCursor, holder: string): Promise<Tick>;
   /** The new version, the conflicting one, or that a lane to be taken away is occupied: then nothing was done. */
   change(cursor: RoomCursor, change: RoomChange): Promise<ChangeOutcome>;
   signal(cursor: RoomCursor, stock: Stock, author: string): Promise<void>;

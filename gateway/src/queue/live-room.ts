@@ -22,6 +22,8 @@ const settleMs = 10_000;
 
 type Options = {
   readonly name: string;
+  /** Of this process, unlike any other's. */
+  readonly gatewayId: string;
   readonly engine: QueueEngine;
   readonly log: Logger;
   readonly metrics: RoomMetrics;
@@ -50,11 +52,13 @@ export class LiveRoom {
   activeNow = 0;
   readonly #log: Logger;
   readonly #onChange: () => void;
+  readonly #gatewayId: string;
   readonly #ticker: Ticker;
   readonly #housekeeping: NodeJS.Timeout;
   #settleUntil = 0;
   #redisAway = false;
   #message = 0;
+  #holderRenewedAt = 0;
   #refreshing: Promise<boolean> | undefined;
   #recovering: Promise<void> | undefined;
 
@@ -63,6 +67,7 @@ export class LiveRoom {
     this.engine = options.engine;
     this.metrics = options.metrics;
     this.#onChange = options.onChange;
+    this.#gatewayId = options.gatewayId;
     this.#log = options.log.child({ room: options.name });
     this.cursor = new RoomCursor(options.name);
     this.fanOut = new FanOut((visitor) => this.rankOf(visitor));
@@ -175,12 +180,20 @@ export class LiveRoom {
 
   async #tick(): Promise<Tick> {
     try {
-      return await this.engine.tick(this.cursor);
+      return await this.engine.tick(this.cursor, this.#holderToRenew());
     } catch (error) {
       if (error instanceof EpochLost) await this.recover();
       else if (!this.#redisAway) await this.refresh();
       throw error;
     }
+  }
+
+  /** This gateway's id once every two seconds while it holds sockets: without it a roll call would be opened. */
+  #holderToRenew(): string {
+    const now = Date.now();
+    if (this.fanOut.size === 0 || now - this.#holderRenewedAt < 2_000) return '';
+    this.#holderRenewedAt = now;
+    return this.#gatewayId;
   }
 
   #ticked(tick: Tick, seconds: number): void {
@@ -300,6 +313,11 @@ export class LiveRoom {
       case 'changed':
         if (broadcast.version !== this.version) void this.refresh();
         return;
+      case 'roll-call':
+        for (const visitor of this.roster.all()) {
+          if (visitor.watchers.size > 0 && visitor.state === 'waiting') void this.hold(visitor);
+        }
+        return;
       case 'reset':
         void this.refresh();
         return;
@@ -316,7 +334,11 @@ export class LiveRoom {
   }
 
   #applyToVisitor(event: VisitorEvent, { now }: Broadcast): void {
-    if (event.type === 'admitted') this.outflow.admitted(1, now);
+    if (event.type === 'admitted') {
+      this.outflow.admitted(1, now);
+      this.metrics.heard('admitted', now);
+    }
+    if (event.type === 'lapsed' || event.type === 'waits-again') this.metrics.heard('lapsed', now);
     if (event.type === 'ended' || event.type === 'out') {
       this.ended.add(`${event.visitor}.${event.turn}`, now + this.rules.session.ttlSeconds * 1_000);
     }

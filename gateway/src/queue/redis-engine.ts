@@ -91,25 +91,17 @@ export class RedisQueueEngine implements QueueEngine {
     return this.#of(cursor).mark.add([place, mark]);
   }
 
-  async tick(cursor: RoomCursor): Promise<Tick> {
-    const { keys } = cursor;
+  async tick(cursor: RoomCursor, holder: string): Promise<Tick> {
+    const { config, pacer, presence, admitted, active, turns, over, history, holders, roll, tick } =
+      cursor.keys;
     const { now, rest } = await this.#call(
       cursor,
       scripts.tickRoom,
-      [
-        keys.config,
-        keys.pacer,
-        keys.presence,
-        keys.admitted,
-        keys.active,
-        keys.turns,
-        keys.over,
-        keys.history,
-      ],
-      [cursor.lanesText, keys.tick],
+      [config, pacer, presence, admitted, active, turns, over, history, holders, roll],
+      [cursor.lanesText, tick, holder],
     );
-    const [worked = 0, admitted = 0, nextDeadline = 0, waiting = 0, inside = 0, lapsed = 0] = rest;
-    return { now, worked: worked === 1, admitted, nextDeadline, waiting, inside, lapsed };
+    const [worked = 0, given = 0, nextDeadline = 0, waiting = 0, inside = 0, lapsed = 0] = rest;
+    return { now, worked: worked === 1, admitted: given, nextDeadline, waiting, inside, lapsed };
   }
 
   async change(cursor: RoomCursor, change: RoomChange): Promise<ChangeOutcome> {
@@ -135,11 +127,11 @@ export class RedisQueueEngine implements QueueEngine {
 
   async reset(cursor: RoomCursor, author: string, reason: string): Promise<void> {
     const { keys } = cursor;
-    const { config, pacer, presence, admitted, active, turns, over, arrivals, history, audit } = keys;
+    const { config, pacer, presence, admitted, active, turns, over, arrivals, history, audit, roll } = keys;
     await this.#call(
       cursor,
       scripts.resetRoom,
-      [config, pacer, presence, admitted, active, turns, over, arrivals, history, audit],
+      [config, pacer, presence, admitted, active, turns, over, arrivals, history, audit, roll],
       [keys.tick, author, reason],
     );
   }
@@ -169,7 +161,7 @@ export class RedisQueueEngine implements QueueEngine {
   }
 
   #batch(cursor: RoomCursor): Batchers {
-    const { config, pacer, presence, admitted, active, turns, over, arrivals, tick } = cursor.keys;
+    const { config, pacer, presence, admitted, active, turns, over, arrivals, roll, tick } = cursor.keys;
     const send = async (
       script: Script<scripts.Answer>,
       keys: readonly string[],
@@ -210,7 +202,11 @@ export class RedisQueueEngine implements QueueEngine {
       ),
       mark: new Batcher(async (items) => {
         const args = items.flatMap(([{ visitor, lane }, mark]) => [visitor, lane + 1, mark]);
-        const rest = await send(scripts.markPresence, [config, pacer, presence], [cursor.lanesText, ...args]);
+        const rest = await send(
+          scripts.markPresence,
+          [config, pacer, presence, roll],
+          [cursor.lanesText, ...args],
+        );
         return rest.map((code) => code === 1);
       }),
     };

@@ -18,4 +18,6 @@ export type RoomMetrics = {
     admission: { readonly ratePerMinute: number; readonly capacity: number },
     serving: boolean,
   ): void;
+  /** An event of the room's broadcast, whichever gateway made it; `now` is Redis time, Unix ms. */
+  heard(event: 'admitted' | 'lapsed', now: number): void;
 };

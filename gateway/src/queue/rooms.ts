@@ -22,6 +22,7 @@ export class Rooms {
   readonly #options: Options;
   readonly #byName = new Map<string, LiveRoom>();
   readonly #byChannel = new Map<string, LiveRoom>();
+  readonly #gatewayId = randomBytes(8).toString('hex');
   #generation = 0;
 
   constructor(options: Options) {
@@ -95,6 +96,7 @@ export class Rooms {
     const { engine, log, metricsOf, subscriber } = this.#options;
     const room = new LiveRoom({
       name,
+      gatewayId: this.#gatewayId,
       engine,
       log,
       metrics: metricsOf(name),

@@ -37,9 +37,20 @@ export const joinVisitors: Script<Answer> = defineScript(
 export const tickRoom: Script<Answer> = defineScript(
   {
     file: 'tick_room',
-    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'history'],
+    keys: [
+      'config',
+      'pacer',
+      'presence',
+      'admitted',
+      'active',
+      'turns',
+      'over',
+      'history',
+      'holders',
+      'roll',
+    ],
     repeatedKeys: lanePair,
-    args: [...callerArgs, 'lanes', 'channel'],
+    args: [...callerArgs, 'lanes', 'channel', 'gateway'],
   },
   decodeAnswer,
 );
@@ -71,7 +82,7 @@ export const renewSessions: Script<Answer> = defineScript(
 export const markPresence: Script<Answer> = defineScript(
   {
     file: 'mark_presence',
-    keys: ['config', 'pacer', 'presence'],
+    keys: ['config', 'pacer', 'presence', 'roll'],
     repeatedKeys: lanePair,
     args: [...callerArgs, 'lanes'],
   },
@@ -126,6 +137,7 @@ export const resetRoom: Script<Answer> = defineScript(
       'arrivals',
       'history',
       'audit',
+      'roll',
     ],
     repeatedKeys: lanePair,
     args: [...callerArgs, 'channel', 'author', 'reason'],

@@ -17,6 +17,7 @@ export const noMetrics: RoomMetrics = {
   lost: () => undefined,
   counts: () => undefined,
   pace: () => undefined,
+  heard: () => undefined,
 };
 
 export type OpenRooms = { readonly rooms: Rooms; readonly engine: RedisQueueEngine; readonly redis: Redis };
