@@ -24,6 +24,8 @@ export function connectPostgres(url: string, options: Options): pg.Pool {
     connectionTimeoutMillis: 3_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: options.statementTimeoutMs ?? 10_000,
+    // The server's own deadline says nothing when the server is unreachable: then the client gives up.
+    query_timeout: (options.statementTimeoutMs ?? 10_000) + 2_000,
     types: {
       getTypeParser: (oid, format) => (oid === dateOid ? asText : pg.types.getTypeParser(oid, format)),
     },

@@ -93,7 +93,7 @@ async function compareAll({ stock, keys }: TestStock, model: StockModel): Promis
     expect(told.at(-1)).toEqual(order);
   }
   const held = [...model.orders].filter(([, { state }]) => state === 'RESERVED').map(([orderId]) => orderId);
-  expect((await stock.redis.zrange(keys.holds, 0, -1)).sort()).toEqual(held.sort());
+  expect((await stock.redis.zrange(keys.holds, '0', '-1')).sort()).toEqual(held.sort());
   for (const offerId of offers) {
     for (const memberId of members) {
       const units = Number(await stock.redis.hget(keys.members(offerId), memberId));
