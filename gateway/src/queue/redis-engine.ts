@@ -31,15 +31,24 @@ type Batchers = {
   readonly mark: Batcher<readonly [Place, Mark], boolean>;
 };
 
-/** {@link QueueEngine} by the scripts of lua/. `observe` is told how long each script call took, seconds. */
+/**
+ * {@link QueueEngine} by the scripts of lua/. `observe` is told how long each script call took, seconds;
+ * `observeJoins` how many joins went as one.
+ */
 export class RedisQueueEngine implements QueueEngine {
   readonly #redis: Redis;
   readonly #observe: (script: string, seconds: number) => void;
+  readonly #observeJoins: (joins: number) => void;
   readonly #batchers = new WeakMap<RoomCursor, Batchers>();
 
-  constructor(redis: Redis, observe: (script: string, seconds: number) => void = () => undefined) {
+  constructor(
+    redis: Redis,
+    observe: (script: string, seconds: number) => void = () => undefined,
+    observeJoins: (joins: number) => void = () => undefined,
+  ) {
     this.#redis = redis;
     this.#observe = observe;
+    this.#observeJoins = observeJoins;
   }
 
   async create(
@@ -170,6 +179,7 @@ export class RedisQueueEngine implements QueueEngine {
     ): Promise<readonly number[]> => (await this.#call(cursor, script, keys, args, withLanes)).rest;
     return {
       join: new Batcher(async (items) => {
+        this.#observeJoins(items.length);
         const args = items.flatMap(({ visitor, lane, score, older, fresh }) => [
           visitor,
           lane + 1,

@@ -39,7 +39,7 @@ export class StreamedAnswer {
       this.#rest = Buffer.concat([this.#rest, chunk]);
       return 'waiting';
     }
-    this.#writeHead(closing);
+    this.#writeHead(closing, true);
     // Without a length the server keeps what the kernel does not take.
     if (this.#head.length === undefined) return this.#raw.write(chunk) ? 'taken' : 'waiting';
     return this.#offer(chunk);
@@ -79,9 +79,11 @@ export class StreamedAnswer {
     return ok ? 'taken' : 'waiting';
   }
 
-  #writeHead(closing: boolean): void {
+  /** `more`: the end comes later; ending at once, the server announces the close itself. */
+  #writeHead(closing: boolean, more = false): void {
     if (this.#headWritten) return;
     this.#headWritten = true;
     writeHead(this.#raw, this.#head.status, this.#head.headers, closing);
+    if (closing && more) this.#raw.writeHeader('Connection', 'close');
   }
 }

@@ -167,6 +167,60 @@ test('does nothing more for a client that left, whatever the handler still does'
   expect(errors).toEqual([]);
 });
 
+test('survives a throwing body receiver and abort callback', async () => {
+  const { port, errors } = await testServer((exchange) => {
+    if (exchange.path === '/alive') return echo(exchange);
+    exchange.onAborted(() => {
+      throw new Error('in aborted');
+    });
+    exchange.onData(() => {
+      throw new Error('in body');
+    });
+  });
+  const client = await rawClient(port);
+  client.send(request('POST', '/', ['Content-Length: 5'], 'hel'));
+  await until(() => errors.includes('body: Error: in body'));
+  client.socket.destroy();
+  await until(() => errors.includes('aborted: Error: in aborted'));
+  await stillServes(port);
+});
+
+test('takes 55 headers', async () => {
+  const { port } = await testServer((exchange) => {
+    let count = 0;
+    exchange.headers.forEach(() => {
+      count += 1;
+    });
+    exchange.respond(200, [], `${count} headers`);
+  });
+  const client = await rawClient(port);
+  const many = Array.from({ length: 54 }, (_, i) => `X-Header-${i}: ${i}`);
+  expect(await client.send(request('GET', '/', many)).sees('55 headers')).toContain('200 OK');
+});
+
+test.each([
+  ['of known length', 50_000_000],
+  ['in chunks', undefined],
+])('closes a client that stops taking an answer %s', { timeout: 30_000 }, async (_, length) => {
+  let gone = false;
+  const { port } = await testServer((exchange) => {
+    exchange.takeOver();
+    exchange.onAborted(() => {
+      gone = true;
+    });
+    exchange.start(200, [], length);
+    const pump = (): void => {
+      while (exchange.write(Buffer.alloc(256 * 1024)));
+    };
+    exchange.onWritable(pump);
+    setImmediate(pump);
+  });
+  const client = await rawClient(port);
+  client.socket.pause();
+  client.send(request('GET', '/'));
+  await until(() => gone, 25_000);
+});
+
 test('closes silent, dribbling and slow-headed clients by itself', { timeout: 30_000 }, async () => {
   const { port } = await testServer(echo);
   const silent = await rawClient(port);

@@ -23,12 +23,15 @@ export const noMetrics: RoomMetrics = {
 export type OpenRooms = { readonly rooms: Rooms; readonly engine: RedisQueueEngine; readonly redis: Redis };
 
 /** The queue of one gateway, without its doors; stopped at the end of the test. */
-export async function openRooms(url: string): Promise<OpenRooms> {
+export async function openRooms(
+  url: string,
+  metricsOf: (room: string) => RoomMetrics = () => noMetrics,
+): Promise<OpenRooms> {
   const log = createLog('test', 'silent');
   const redis = connectRedis(url, { name: 'test', log });
   const subscriber = connectRedisForWaiting(url, { name: 'test-subscriber', log });
   const engine = new RedisQueueEngine(redis);
-  const rooms = new Rooms({ engine, redis, subscriber, log, metricsOf: () => noMetrics });
+  const rooms = new Rooms({ engine, redis, subscriber, log, metricsOf });
   await rooms.start();
   return cleanedUp({ rooms, engine, redis }, () => {
     rooms.stop();

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError } from '@ropeline/core/config.ts';
+import { roomNamePattern } from '@ropeline/core/redis/room-keys.ts';
+import { parseDocument } from 'yaml';
+import { checkRoom } from './control-plane/check-room.ts';
+import type { Rooms } from './queue/rooms.ts';
+import { defaultRules, mergeRules, type RoomRules } from './queue/rules.ts';
+
+export type RoomsFile = ReadonlyMap<string, RoomRules>;
+
+/** Reads and checks a rooms file. Throws {@link ConfigError} with all that is wrong with it. */
+export function loadRoomsFile(path: string): RoomsFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`ROOMS_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`]);
+  }
+  return parseRoomsFile(text, path);
+}
+
+/** `rooms: {<name>: <rules that differ from the defaults>}`; `file` is what problems name. */
+export function parseRoomsFile(text: string, file: string): RoomsFile {
+  const document = parseDocument(text);
+  const problems = document.errors.map((error) => `${file}: ${error.message.split('\n')[0]}`);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const { rooms, ...others } = membersOf(toPlain(document, file), file, 'a mapping with the member rooms');
+  problems.push(...Object.keys(others).map((member) => `${file}: has no member ${member}`));
+  const read = new Map<string, RoomRules>();
+  for (const [name, differences] of Object.entries(membersOf(rooms, file, 'rooms: a mapping of rooms'))) {
+    const rules = mergeRules(defaultRules, differences ?? {});
+    const found = [
+      ...(new RegExp(roomNamePattern).test(name) ? [] : ['its name must be 1 to 40 of a-z, 0-9 and -']),
+      ...checkRoom(rules).map(({ path, message }) => `${path} ${message}`),
+    ];
+    problems.push(...found.map((problem) => `${file}: room ${name}: ${problem}`));
+    read.set(name, rules as RoomRules);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return read;
+}
+
+/** Makes the rooms that do not exist yet; those that do are left as they are. */
+export async function createMissingRooms(rooms: Rooms, file: RoomsFile): Promise<void> {
+  for (const [name, rules] of file) await rooms.create(name, rules, 'rooms-file');
+}
+
+/** Aliases may nest so that a small file is huge: those are refused here. */
+function toPlain(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError([`${file}: ${(error as Error).message}`]);
+  }
+}
+
+function membersOf(value: unknown, file: string, wanted: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError([`${file}: must be ${wanted}`]);
+  }
+  return value as Record<string, unknown>;
+}
