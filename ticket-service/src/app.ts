@@ -1,0 +1,139 @@
+import type { Logger } from '@ropeline/core/log.ts';
+import { createRegistry } from '@ropeline/core/metrics.ts';
+import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
+import { connectRedis, connectRedisForWaiting, untilReady } from '@ropeline/core/redis/connect.ts';
+import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from './config.ts';
+import { EntryGuard } from './entries/entry-guard.ts';
+import { EntryKeys } from './entries/entry-keys.ts';
+import { buildHttp } from './http.ts';
+import { Inventory } from './inventory/inventory.ts';
+import { Products } from './inventory/products.ts';
+import { StockGate } from './inventory/stock-gate.ts';
+import { AccessTokens } from './members/access-tokens.ts';
+import { LogIn } from './members/log-in.ts';
+import { Passwords } from './members/passwords.ts';
+import { Sessions } from './members/sessions.ts';
+import { WorkQueue } from './members/work-queue.ts';
+import { WrongPasswords } from './members/wrong-passwords.ts';
+import { createMetrics } from './metrics.ts';
+import { OfferCatalog } from './offers/offer-catalog.ts';
+import { prepareStock } from './offers/prepare-stock.ts';
+import { StockStreams } from './offers/stock-streams.ts';
+import { OrderDesk } from './orders/order-desk.ts';
+import { OrderLookup } from './orders/order-lookup.ts';
+import { OrderRows } from './orders/order-rows.ts';
+import { OrderSaga } from './orders/order-saga.ts';
+import { StockOrders } from './orders/stock-orders.ts';
+import { httpProvider } from './payments/http-provider.ts';
+import { PaymentRows } from './payments/payment-rows.ts';
+import { createAuth } from './plugins/auth.ts';
+import { RoomSignals } from './room-signals/room-signals.ts';
+import { httpSignals } from './room-signals/send-signal.ts';
+
+export type TicketService = {
+  /** All routes; not listening yet. */
+  readonly http: FastifyInstance;
+  /** Finishes what is in flight, then closes connections, in order. */
+  readonly stop: () => Promise<void>;
+};
+
+/** Builds the ticket service and connects it. Throws when Redis or Postgres cannot be reached. */
+export async function createTicketService(config: Config, log: Logger): Promise<TicketService> {
+  const closers: (() => unknown)[] = [];
+  /** What is opened last is closed first. */
+  const onStop = (close: () => unknown): void => {
+    closers.unshift(close);
+  };
+
+  const name = 'ticket-service';
+  const pool = connectPostgres(config.databaseUrl, { name, log });
+  onStop(() => pool.end());
+  const redis = connectRedis(config.ticketRedisUrl, { name, log });
+  onStop(() => redis.disconnect());
+  const subscriber = connectRedisForWaiting(config.ticketRedisUrl, { name: `${name}:releases`, log });
+  onStop(() => subscriber.disconnect());
+  await Promise.all([untilReady(redis), untilReady(subscriber)]);
+
+  const relaxed = config.durability === 'relaxed';
+  const prepare = (stock: StockClient) => prepareStock(pool, stock);
+  const gate = new StockGate({ redis, postgres: pool, log, relaxed, prepare });
+  onStop(() => gate.stop());
+  const catalog = new OfferCatalog(pool, log, () => prepare(gate.stock));
+  await catalog.start();
+  onStop(() => catalog.stop());
+  const offers = () => catalog.list();
+  const stock = new Inventory({ gate, subscriber, log, offerIds: () => offers().map(({ id }) => id) });
+  await gate.start();
+  await stock.start();
+  onStop(() => stock.stop());
+
+  const keys = new EntryKeys({ url: config.entryJwksUrl, issuer: config.entryIssuer, log });
+  if (config.entryRequired) keys.start();
+  onStop(() => keys.stop());
+  const entries = config.entryRequired ? new EntryGuard(keys, stock.bindEntry) : undefined;
+  const tokens = new AccessTokens(config.memberSecret);
+  const hashing = new WorkQueue({ parallelism: config.passwordParallelism, ...passwordQueue });
+
+  const provider = httpProvider({ url: config.paymentUrl });
+  onStop(() => provider.close());
+  const orders = new StockOrders(stock);
+  const lookup = new OrderLookup(orders, new OrderRows(pool));
+  const saga = new OrderSaga({ orders, lookup, payments: new PaymentRows(pool), provider, log });
+
+  const streams = new StockStreams(stock);
+  const registry = createRegistry();
+  const metrics = createMetrics(registry, { hashing, offers, stock, streams });
+  const stopSignals = startSignals();
+  onStop(stopSignals);
+
+  const http = await buildHttp({
+    config,
+    log,
+    redis,
+    registry,
+    metrics,
+    notReady,
+    auth: createAuth({ tokens, entries }),
+    tokens,
+    logIn: new LogIn({ pool, passwords: new Passwords(hashing), wrong: new WrongPasswords(redis) }),
+    sessions: new Sessions(pool),
+    catalog,
+    stock,
+    streams,
+    desk: new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 }),
+    lookup,
+    saga,
+    products: new Products(stock),
+  });
+  onStop(() => http.close());
+  return { http, stop };
+
+  function startSignals(): () => Promise<void> {
+    const { controlUrl, signalToken } = config;
+    if (signalToken === undefined) return async () => undefined;
+    const { send, close } = httpSignals({ controlUrl, token: signalToken });
+    const rooms = new RoomSignals({ offers, stock, send: metrics.counted(send), log });
+    rooms.start();
+    return async () => {
+      await rooms.stop();
+      await close();
+    };
+  }
+
+  async function notReady(): Promise<readonly string[]> {
+    const missing = [...gate.missing()];
+    if (redis.status !== 'ready') missing.push('stock redis');
+    if (config.entryRequired && !keys.ready) missing.push('entry keys');
+    await pool.query('select 1').catch(() => missing.push('postgres'));
+    return missing;
+  }
+
+  async function stop(): Promise<void> {
+    for (const close of closers) await close();
+  }
+}
+
+/** 100 log-ins wait, at most 3 s; more are told to come back. */
+const passwordQueue = { maxWaiting: 100, maxWaitMs: 3_000 };

@@ -1,0 +1,107 @@
+import { ConfigError, loadSettings, type Values } from '@ropeline/core/config.ts';
+import { logLevels } from '@ropeline/core/log.ts';
+import * as setting from '@ropeline/core/settings.ts';
+
+const databaseUrl = setting.url('DATABASE_URL', 'Postgres with the members, offers and orders');
+const ticketRedisUrl = setting.url(
+  'TICKET_REDIS_URL',
+  'Redis with the stock; appendfsync always, noeviction',
+);
+const logLevel = setting.oneOf('LOG_LEVEL', 'least level that is logged', logLevels, 'info');
+
+/** Of the steps that run before the services: migrate and seed. */
+export const migrateSettings = { databaseUrl, logLevel };
+
+export const settings = {
+  databaseUrl,
+  ticketRedisUrl,
+  logLevel,
+  port: setting.port('TICKET_PORT', 'port of the ticket service', 8081),
+  bindAddress: setting.text('BIND_ADDRESS', 'address to listen on', { fallback: '127.0.0.1' }),
+  memberSecret: setting.secret('MEMBER_SECRET', 'signs the access tokens of members'),
+  controlUrl: setting.url('CONTROL_URL', "the gateway's control plane, which is told the stock", {
+    fallback: 'http://127.0.0.1:8090',
+  }),
+  signalToken: setting.optionalSecret(
+    'SIGNAL_TOKEN',
+    'bearer token for stock signals; without it none are sent',
+    16,
+  ),
+  entryRequired: setting.boolean('ENTRY_REQUIRED', 'orders need an entry token', true),
+  entryJwksUrl: setting.url('ENTRY_JWKS_URL', 'public keys of the entry tokens', {
+    fallback: 'http://127.0.0.1:8080/_ropeline/jwks.json',
+  }),
+  entryIssuer: setting.text('ENTRY_ISSUER', 'issuer of the entry tokens', { fallback: 'ropeline' }),
+  sourceRoutes: setting.boolean('SOURCE_ROUTES', 'the calls of the replaced systems', false),
+  sourceRoutesToken: setting.optionalSecret(
+    'SOURCE_ROUTES_TOKEN',
+    'bearer token that the source routes ask for; required off loopback',
+    16,
+  ),
+  durability: setting.oneOf(
+    'DURABILITY',
+    'strict: sell only while the stock Redis syncs every write to disk and evicts nothing',
+    ['strict', 'relaxed'],
+    'strict',
+  ),
+  holdSeconds: setting.integer(
+    'HOLD_SECONDS',
+    'how long a reservation holds its units',
+    { min: 1, max: 86_400 },
+    {
+      fallback: 300,
+      unit: 's',
+    },
+  ),
+  paymentUrl: setting.url('PAYMENT_URL', 'the payment provider', { fallback: 'http://127.0.0.1:8082' }),
+  trustedProxies: setting.list('TRUSTED_PROXIES', 'addresses and networks whose X-Forwarded-For counts', []),
+  metricsToken: setting.optionalSecret('METRICS_TOKEN', 'bearer token that /metrics asks for', 16),
+  passwordParallelism: setting.integer(
+    'PASSWORD_PARALLELISM',
+    'passwords hashed at once; more than there are cores only makes each slower',
+    { min: 1, max: 64 },
+    { fallback: 2 },
+  ),
+  signupsPerMinute: setting.integer(
+    'SIGNUPS_PER_MINUTE',
+    'sign-ups per address, loopback excepted',
+    { min: 1, max: 1_000_000 },
+    {
+      fallback: 20,
+    },
+  ),
+  loginsPerMinute: setting.integer(
+    'LOGINS_PER_MINUTE',
+    'log-ins per address, loopback excepted',
+    { min: 1, max: 1_000_000 },
+    {
+      fallback: 60,
+    },
+  ),
+};
+export type Config = Values<typeof settings>;
+
+/** Throws {@link ConfigError} naming every problem. Addresses of neighbours follow their ports where only those are set. */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const config = loadSettings(settings, {
+    ...env,
+    PAYMENT_URL: env['PAYMENT_URL'] || local(env['PAYMENT_PORT']),
+    CONTROL_URL: env['CONTROL_URL'] || local(env['CONTROL_PORT']),
+    ENTRY_JWKS_URL: env['ENTRY_JWKS_URL'] || local(env['GATEWAY_PORT'], '/_ropeline/jwks.json'),
+  });
+  if (config.sourceRoutes && config.sourceRoutesToken === undefined && !isLoopback(config.bindAddress)) {
+    throw new ConfigError([
+      `SOURCE_ROUTES on ${config.bindAddress} needs SOURCE_ROUTES_TOKEN: anybody could call them without a token`,
+    ]);
+  }
+  return config;
+}
+
+function local(port: string | undefined, path = ''): string | undefined {
+  return port ? `http://127.0.0.1:${port}${path}` : undefined;
+}
+
+/** Whether an address is of this machine only. */
+export function isLoopback(address: string): boolean {
+  return /^(::ffff:)?127\.|^::1$|^localhost$/.test(address);
+}

@@ -1,0 +1,62 @@
+import { AppError } from '@ropeline/core/errors.ts';
+import type { EntryClaims } from '@ropeline/core/protocol/entry.ts';
+import type { Offer } from '../offers/offer.ts';
+import type { Entry } from '../plugins/auth.ts';
+import type { EntryKeys } from './entry-keys.ts';
+
+/**
+ * Binds an entry to the first holder who uses it, in the stock Redis. Answers who holds it: a binding never
+ * changes. `expiresAt` in Unix ms, when the token ends at the latest.
+ */
+export type BindEntry = (jti: string, holder: string, expiresAt: number) => Promise<string>;
+
+/** `expiresAt` of the token that it was last bound with, Unix ms. */
+type Binding = { readonly holder: string; readonly expiresAt: number };
+
+/**
+ * Lets an entry token through to an offer: valid, of one of the offer's rooms, and used by nobody else before.
+ * Bindings are remembered, for they never change; a renewed token binds again, so that Redis keeps it as long.
+ */
+export class EntryGuard {
+  readonly #keys: EntryKeys;
+  readonly #bind: BindEntry;
+  readonly #maxRemembered: number;
+  readonly #bindings = new Map<string, Binding>();
+
+  constructor(keys: EntryKeys, bind: BindEntry, maxRemembered = 20_000) {
+    this.#keys = keys;
+    this.#bind = bind;
+    this.#maxRemembered = maxRemembered;
+  }
+
+  /** The entry, or 401 `entry-required`, 403 `entry-wrong-room`, 403 `entry-bound`, 503 without keys. */
+  async admit(offer: Offer, tokens: readonly string[], holder: string): Promise<Entry> {
+    const claims = await this.#firstValid(tokens);
+    if (claims === undefined) throw new AppError('entry-required', { members: { rooms: offer.rooms } });
+    if (!offer.rooms.includes(claims.aud))
+      throw new AppError('entry-wrong-room', { members: { rooms: offer.rooms } });
+    if ((await this.#holderOf(claims, holder)) !== holder) throw new AppError('entry-bound');
+    return { jti: claims.jti, room: claims.aud, visitor: claims.sub };
+  }
+
+  async #firstValid(tokens: readonly string[]): Promise<EntryClaims | undefined> {
+    for (const token of tokens) {
+      const claims = await this.#keys.verify(token);
+      if (claims !== undefined) return claims;
+    }
+    return undefined;
+  }
+
+  async #holderOf({ jti, exp }: EntryClaims, user: string): Promise<string> {
+    const expiresAt = exp * 1_000;
+    const known = this.#bindings.get(jti);
+    if (known !== undefined && known.expiresAt >= expiresAt) return known.holder;
+    const holder = await this.#bind(jti, user, expiresAt);
+    if (this.#bindings.size >= this.#maxRemembered) {
+      const [oldest] = this.#bindings.keys();
+      if (oldest !== undefined) this.#bindings.delete(oldest);
+    }
+    this.#bindings.set(jti, { holder, expiresAt });
+    return holder;
+  }
+}

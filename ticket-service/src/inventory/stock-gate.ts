@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '@ropeline/core/errors.ts';
+import type { Logger } from '@ropeline/core/log.ts';
+import type { Pool } from '@ropeline/core/postgres/connect.ts';
+import { inTransaction } from '@ropeline/core/postgres/transaction.ts';
+import type { Redis } from '@ropeline/core/redis/connect.ts';
+import { fixPartitions } from '@ropeline/core/stock/partitions.ts';
+import { StockClient } from '@ropeline/core/stock/stock-client.ts';
+import { durabilityProblems } from './durability.ts';
+
+type Options = {
+  readonly redis: Redis;
+  readonly postgres: Pool;
+  readonly log: Logger;
+  /** Sell although the Redis may lose what it answered (`DURABILITY=relaxed`). */
+  readonly relaxed: boolean;
+  /** Run whenever the stock has been opened: gives offers their units where they have none yet. */
+  readonly prepare: (stock: StockClient) => Promise<void>;
+  readonly retryMs?: number;
+};
+
+/** Any number that all ticket services agree on. */
+const advisoryLock = 7_206_001;
+
+/**
+ * Decides whether this service may sell. It may while the stock Redis is durable and holds the data set that was
+ * opened; it looks again after every reconnect and whenever a script answered `not-ready`.
+ *
+ * An empty Redis is opened only when Postgres has no order: else units would be sold twice, and the stock stays
+ * shut until it has been rebuilt from Postgres.
+ */
+export class StockGate {
+  readonly #options: Options;
+  readonly #stopped = new AbortController();
+  #client: StockClient | undefined;
+  #open = false;
+  #problems: readonly string[] = ['stock: not opened yet'];
+  #wake: (() => void) | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+    options.redis.on('ready', this.#onReady);
+  }
+
+  readonly #onReady = (): void => this.shut('reconnected');
+
+  /** Looks once, then goes on looking in the background. Never throws: see `missing`. */
+  async start(): Promise<void> {
+    await this.#look();
+    void this.#watch();
+  }
+
+  stop(): void {
+    this.#options.redis.off('ready', this.#onReady);
+    this.#stopped.abort();
+    this.#wake?.();
+  }
+
+  /** The open stock; throws 503 `not-ready`. */
+  get stock(): StockClient {
+    if (this.#client === undefined || !this.#open) {
+      throw new AppError('not-ready', { retryAfterSeconds: 2 });
+    }
+    return this.#client;
+  }
+
+  /** What keeps the stock shut, for the ready probe; empty while it is open. */
+  missing(): readonly string[] {
+    return this.#open ? [] : this.#problems;
+  }
+
+  /** A script met another epoch, or the connection was made anew: look before anything more is sold. */
+  shut(why: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#problems = [`stock: ${why}`];
+    this.#wake?.();
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const wait = this.#open
+        ? woken
+        : delay(this.#options.retryMs ?? 500, undefined, { signal }).catch(() => undefined);
+      await wait;
+      if (!signal.aborted && !this.#open) await this.#look();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#problems.join();
+    try {
+      this.#problems = await this.#tryToOpen();
+    } catch (error) {
+      this.#problems = [`stock: ${(error as Error).message}`];
+    }
+    this.#open = this.#problems.length === 0;
+    if (this.#open) this.#options.log.info('stock is open');
+    else if (this.#problems.join() !== before)
+      this.#options.log.warn({ problems: this.#problems }, 'stock is shut');
+  }
+
+  async #tryToOpen(): Promise<readonly string[]> {
+    const { redis, relaxed, prepare } = this.#options;
+    const weak = relaxed ? [] : await durabilityProblems(redis);
+    if (weak.length > 0) return weak.map((problem) => `stock Redis is not durable: ${problem}`);
+    this.#client ??= new StockClient(redis, await fixPartitions(redis));
+    const client = this.#client;
+    if (!(await client.reopen()) && !(await this.#openFirstTime(client))) {
+      return ['stock: emptied, and Postgres has orders: it must be rebuilt'];
+    }
+    await prepare(client);
+    return [];
+  }
+
+  /** Also finishes an opening that was cut short: partitions without an epoch get that of the others. */
+  async #openFirstTime(client: StockClient): Promise<boolean> {
+    const { redis, postgres } = this.#options;
+    const mayOpen = await inTransaction(postgres, async (transaction) => {
+      await transaction.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
+      const { rowCount } = await transaction.query('select 1 from orders limit 1');
+      if (rowCount !== 0) return false;
+      const epochs = await client.epochs();
+      const epoch = epochs.find((known) => known !== null) ?? randomBytes(8).toString('hex');
+      await Promise.all(client.keys.map((keys) => redis.set(keys.epoch, epoch, 'NX')));
+      return true;
+    });
+    return mayOpen && (await client.reopen());
+  }
+}

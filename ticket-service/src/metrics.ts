@@ -1,0 +1,134 @@
+import { AppError } from '@ropeline/core/errors.ts';
+import { problemCodes } from '@ropeline/core/protocol/problem-codes.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { WorkQueue } from './members/work-queue.ts';
+import type { Offer } from './offers/offer.ts';
+import type { StockSource } from './offers/stock-counts.ts';
+import type { StockStreams } from './offers/stock-streams.ts';
+import type { SendSignal } from './room-signals/room-signal.ts';
+
+/** Every metric of the ticket service but Node's own. */
+export type Metrics = {
+  /** The same sending, counted. */
+  readonly counted: (send: SendSignal) => SendSignal;
+  readonly observeRequests: (app: FastifyInstance) => void;
+};
+
+type Watched = {
+  readonly hashing: WorkQueue;
+  readonly offers: () => readonly Offer[];
+  readonly stock: StockSource;
+  readonly streams: StockStreams;
+};
+
+export function createMetrics(registry: Registry, watched: Watched): Metrics {
+  const registers = [registry];
+  const requests = new Histogram({
+    name: 'ticket_request_duration_seconds',
+    help: 'Time from the head of a request to the end of its answer, by route and class of status',
+    labelNames: ['route', 'status'],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'ticket_refusals_total',
+    help: 'Requests answered with a problem, by its code',
+    labelNames: ['code'],
+    registers,
+  });
+  const orders = new Counter({
+    name: 'ticket_order_calls_total',
+    help: 'Calls that make or move orders, by outcome: created, done, pending, or the code of the problem',
+    labelNames: ['call', 'outcome'],
+    registers,
+  });
+  const signals = new Counter({
+    name: 'ticket_room_signals_total',
+    help: 'Stock signals to rooms, by outcome (taken, failed)',
+    labelNames: ['outcome'],
+    registers,
+  });
+  new Gauge({
+    name: 'ticket_passwords_running',
+    help: 'Passwords being hashed or checked',
+    registers,
+    collect() {
+      this.set(watched.hashing.running);
+    },
+  });
+  new Gauge({
+    name: 'ticket_passwords_waiting',
+    help: 'Log-ins and sign-ups that wait for their turn',
+    registers,
+    collect() {
+      this.set(watched.hashing.waiting);
+    },
+  });
+  new Gauge({
+    name: 'ticket_stock_streams',
+    help: 'Open streams of stock events',
+    registers,
+    collect() {
+      this.set(watched.streams.open);
+    },
+  });
+  new Gauge({
+    name: 'ticket_stock_units',
+    help: 'Units of an offer: its capacity, held and sold ones',
+    labelNames: ['offer', 'kind'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { id } of watched.offers()) {
+        const counts = watched.stock.read(id);
+        if (counts === undefined) continue;
+        for (const kind of unitKinds) this.set({ offer: id, kind }, counts[kind]);
+      }
+    },
+  });
+  return {
+    counted: (send) => async (room, stock) => {
+      try {
+        await send(room, stock);
+        signals.inc({ outcome: 'taken' });
+      } catch (error) {
+        signals.inc({ outcome: 'failed' });
+        throw error;
+      }
+    },
+    observeRequests(app) {
+      const codes = new WeakMap<FastifyRequest, string>();
+      app.addHook('onError', async (request, _reply, error) => {
+        const code = codeOf(error);
+        codes.set(request, code);
+        refusals.inc({ code });
+      });
+      app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
+        const route = request.routeOptions.url ?? 'none';
+        requests.observe({ route, status: `${Math.floor(statusCode / 100)}xx` }, elapsedTime / 1_000);
+        const call = orderCalls.get(`${request.method} ${route}`);
+        if (call !== undefined) orders.inc({ call, outcome: codes.get(request) ?? successOf(statusCode) });
+      });
+    },
+  };
+}
+
+const unitKinds = ['capacity', 'held', 'sold'] as const;
+
+const orderCalls = new Map([
+  ['POST /api/orders', 'reserve'],
+  ['POST /api/orders/:id/pay', 'pay'],
+  ['POST /api/orders/:id/cancel', 'cancel'],
+  ['POST /ticket/reserve/:ticketId', 'sell'],
+]);
+
+function successOf(statusCode: number): string {
+  return statusCode === 201 ? 'created' : statusCode === 202 ? 'pending' : 'done';
+}
+
+/** Bounded: codes of the table, `bad-request` for what Fastify itself refused, else `internal-error`. */
+function codeOf(error: Error & { statusCode?: number | undefined }): string {
+  if (error instanceof AppError && error.code in problemCodes) return error.code;
+  return (error.statusCode ?? 500) < 500 ? 'bad-request' : 'internal-error';
+}

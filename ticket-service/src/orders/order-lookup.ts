@@ -1,0 +1,67 @@
+import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
+import type { OrderRows } from './order-rows.ts';
+import type { StockOrders } from './stock-orders.ts';
+
+/** What Redis and Postgres know of an order. */
+export type Found = {
+  /** The higher version. */
+  readonly order: OrderRecord;
+  readonly inRedis: boolean;
+};
+
+/**
+ * Finds orders in Redis and in Postgres; the higher version wins. One of the two may be away as long as the other
+ * has the answer.
+ */
+export class OrderLookup {
+  readonly #redis: StockOrders;
+  readonly #postgres: OrderRows;
+
+  constructor(redis: StockOrders, postgres: OrderRows) {
+    this.#redis = redis;
+    this.#postgres = postgres;
+  }
+
+  /** Undefined only when both have answered that they do not know it. */
+  async find(orderId: string): Promise<Found | undefined> {
+    const [redis, postgres] = await Promise.allSettled([
+      this.#redis.read(orderId),
+      this.#postgres.read(orderId),
+    ]);
+    const order = newest([...valuesOf(redis), ...valuesOf(postgres)]);
+    if (order !== undefined) return { order, inRedis: valuesOf(redis).length > 0 };
+    for (const answer of [redis, postgres]) if (answer.status === 'rejected') throw answer.reason;
+    return undefined;
+  }
+
+  /** The order behind an idempotency key that Redis may have let go; Postgres keeps it for ever. */
+  ofKey(memberId: string, offerId: number, key: string): Promise<OrderRecord | undefined> {
+    return this.#postgres.ofKey(memberId, offerId, key);
+  }
+
+  /** Newest first, at most `most`. Throws only when both are away. */
+  async ofMember(memberId: string, most: number): Promise<readonly OrderRecord[]> {
+    const [redis, postgres] = await Promise.allSettled([
+      this.#redis.ofMember(memberId, most),
+      this.#postgres.ofMember(memberId, most),
+    ]);
+    if (postgres.status === 'rejected' && redis.status === 'rejected') throw postgres.reason;
+    const all = [redis, postgres].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const byId = Map.groupBy(all, ({ orderId }) => orderId);
+    return [...byId.values()]
+      .flatMap((versions) => newest(versions) ?? [])
+      .sort((a, b) => b.createdAt - a.createdAt)
+      .slice(0, most);
+  }
+}
+
+function valuesOf(answer: PromiseSettledResult<OrderRecord | undefined>): readonly OrderRecord[] {
+  return answer.status === 'fulfilled' && answer.value !== undefined ? [answer.value] : [];
+}
+
+function newest(versions: readonly OrderRecord[]): OrderRecord | undefined {
+  return versions.reduce<OrderRecord | undefined>(
+    (best, order) => (best === undefined || order.version > best.version ? order : best),
+    undefined,
+  );
+}

@@ -1,0 +1,162 @@
+import type { Logger } from '@ropeline/core/log.ts';
+import type { OrderRecord, OrderState } from '@ropeline/core/stock/order-record.ts';
+import { type PaymentRow, type PaymentRows, paymentReference } from '../payments/payment-rows.ts';
+import type { PaymentProvider } from '../payments/provider.ts';
+import type { OrderLookup } from './order-lookup.ts';
+import type { CancelOutcome, PayOutcome } from './outcomes.ts';
+import type { Move, Moved, StockOrders } from './stock-orders.ts';
+
+type Parts = {
+  readonly orders: StockOrders;
+  readonly lookup: OrderLookup;
+  readonly payments: PaymentRows;
+  readonly provider: PaymentProvider;
+  readonly log: Logger;
+};
+
+/** Whoever wrote the payment row asks the provider and has answered by then. */
+const othersCallMs = 15_000;
+/** A PAYING order whose payment was not even written by then: its payer died. */
+const lostPayerMs = 60_000;
+
+/**
+ * An order from its reservation to its end.
+ *
+ * - RESERVED: units are held until `holdUntil`. `pay` brings it to PAYING if the hold still stands, `cancel` to
+ *   CANCELLED; the workers bring it to EXPIRED when the hold runs out.
+ * - PAYING: the hold cannot run out, for money may move. Left to COMPLETED (paid), CANCELLED (declined), or back to
+ *   RESERVED when it is certain that the attempt charged nothing: its payment was not written, or the provider
+ *   answered the attempt's first call so. Anything else stays PAYING until somebody asks again.
+ * - COMPLETED: sold. `cancel` brings it to CANCELLED, and the payment is then `refund-due`.
+ * - CANCELLED, EXPIRED: the units are free again. Final.
+ *
+ * Only `#move` changes a state, by a script of the stock that checks the state it leaves. An attempt (`order:attempt`
+ * is the provider's key) is charged at most once, whoever sends it how often; a second click joins the attempt.
+ */
+export class OrderSaga {
+  readonly #parts: Parts;
+  readonly #paying = new Map<string, Promise<PayOutcome>>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** `order` must be the member's own. Throws when Redis or Postgres is away; asking again is safe. */
+  pay(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
+    const running = this.#paying.get(order.orderId);
+    if (running !== undefined) return running;
+    const paying = this.#pay(order, inRedis).finally(() => this.#paying.delete(order.orderId));
+    this.#paying.set(order.orderId, paying);
+    return paying;
+  }
+
+  async cancel(order: OrderRecord, inRedis: boolean): Promise<CancelOutcome> {
+    const { orders, payments } = this.#parts;
+    if (order.state === 'CANCELLED') return { kind: 'cancelled', order };
+    if (order.state === 'EXPIRED') return { kind: 'hold-expired' };
+    if (!inRedis) {
+      if (order.state !== 'COMPLETED') return { kind: 'hold-lost' };
+      await orders.restore(order);
+    }
+    const { kind, state } = await this.#move(order, { to: 'CANCELLED' });
+    if (kind === 'gone') return { kind: 'hold-lost' };
+    if (kind === 'refused')
+      return state === 'EXPIRED' ? { kind: 'hold-expired' } : { kind: 'wrong-state', state };
+    if (order.state === 'COMPLETED' || state === 'COMPLETED') await payments.owe(order.orderId);
+    return { kind: 'cancelled', order: await this.#now(order) };
+  }
+
+  async #pay(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
+    if (order.state !== 'RESERVED' && order.state !== 'PAYING') return this.#over(order, order.state);
+    if (!inRedis) return { kind: 'hold-lost' };
+    const begun = await this.#move(order, { to: 'PAYING' });
+    if (begun.kind === 'gone') return { kind: 'hold-lost' };
+    if (begun.kind === 'expired') return { kind: 'hold-expired' };
+    const now = await this.#now(order);
+    if (begun.kind === 'refused') return this.#over(now, begun.state);
+    // Read a moment later: somebody else may have finished this attempt, or begun another.
+    if (now.state !== 'PAYING' || now.attempt !== begun.attempt) return { kind: 'paying', order: now };
+    return this.#charge(now, begun.kind === 'moved');
+  }
+
+  async #over(order: OrderRecord, state: OrderState | ''): Promise<PayOutcome> {
+    if (state === 'COMPLETED') return { kind: 'completed', order };
+    if (state === 'EXPIRED') return { kind: 'hold-expired' };
+    const payment =
+      state === 'CANCELLED' ? await this.#parts.payments.find(order.orderId, order.attempt) : undefined;
+    return payment?.state === 'declined' ? { kind: 'declined' } : { kind: 'wrong-state', state };
+  }
+
+  /** `first`: this call began the attempt, so nobody else has written its payment or asked the provider. */
+  async #charge(order: OrderRecord, first: boolean): Promise<PayOutcome> {
+    const { payments, provider, log } = this.#parts;
+    const { orderId, attempt, amountMinor, currency } = order;
+    if (!first && !(await this.#mayStepIn(order))) return { kind: 'paying', order };
+    const begun = await payments.begin(order);
+    if (begun.kind === 'unknown') return { kind: 'paying', order };
+    if (begun.kind === 'not-written') {
+      log.warn({ orderId, err: begun.error }, 'payment not written');
+      return first ? this.#release(order) : { kind: 'paying', order };
+    }
+    const known = finalOf(begun.row);
+    const outcome =
+      known ??
+      (await provider.charge({ reference: paymentReference(orderId, attempt), amountMinor, currency })).kind;
+    switch (outcome) {
+      case 'paid':
+        return this.#complete(order);
+      case 'declined':
+        await payments.settle(orderId, attempt, 'declined');
+        await this.#move(order, { to: 'CANCELLED', declined: attempt });
+        return { kind: 'declined' };
+      case 'error':
+        // Only the attempt's first call proves that nothing was charged: an earlier one may have been.
+        if (begun.row.fresh) return this.#release(order);
+        return { kind: 'paying', order };
+      case 'unknown':
+        await payments.settle(orderId, attempt, 'unknown');
+        return { kind: 'paying', order };
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  async #complete(order: OrderRecord): Promise<PayOutcome> {
+    const { payments, log } = this.#parts;
+    await payments.settle(order.orderId, order.attempt, 'paid');
+    const { kind, state } = await this.#move(order, { to: 'COMPLETED', attempt: order.attempt });
+    if (kind === 'moved' || kind === 'same') return { kind: 'completed', order: await this.#now(order) };
+    log.error({ orderId: order.orderId, state }, 'paid for an order that cannot be completed: refund due');
+    await payments.owe(order.orderId);
+    return kind === 'gone' ? { kind: 'hold-lost' } : { kind: 'wrong-state', state };
+  }
+
+  async #release(order: OrderRecord): Promise<PayOutcome> {
+    await this.#move(order, { to: 'RESERVED', attempt: order.attempt });
+    return { kind: 'unavailable' };
+  }
+
+  /** An attempt that somebody else began: theirs to finish, until they have surely given up. */
+  async #mayStepIn({ orderId, attempt, updatedAt }: OrderRecord): Promise<boolean> {
+    const payment = await this.#parts.payments.find(orderId, attempt);
+    if (payment === undefined) return Date.now() - updatedAt > lostPayerMs;
+    return payment.state !== 'pending' || payment.ageMs > othersCallMs;
+  }
+
+  /** As it is after a move: Redis still has it then. */
+  async #now(order: OrderRecord): Promise<OrderRecord> {
+    return (await this.#parts.lookup.find(order.orderId))?.order ?? order;
+  }
+
+  async #move(order: OrderRecord, move: Move): Promise<Moved> {
+    const moved = await this.#parts.orders.move(order, move);
+    this.#parts.log.debug({ orderId: order.orderId, to: move.to, outcome: moved.kind }, 'order moved');
+    return moved;
+  }
+}
+
+/** What an earlier call of the attempt has found out already. */
+function finalOf({ state }: PaymentRow): 'paid' | 'declined' | undefined {
+  if (state === 'declined') return 'declined';
+  return state === 'paid' || state === 'refund-due' || state === 'refunded' ? 'paid' : undefined;
+}

@@ -1,0 +1,133 @@
+import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
+import type { OrderRecord, OrderState } from '@ropeline/core/stock/order-record.ts';
+import { orderFields } from '@ropeline/core/stock/order-record.ts';
+import { decodeOrder } from '@ropeline/core/stock/outbox.ts';
+import {
+  beginPayment,
+  cancelOrder,
+  completeOrder,
+  type Reply,
+  releasePayment,
+  restoreOrder,
+} from '@ropeline/core/stock/scripts.ts';
+import { releasedChannel } from '@ropeline/core/stock/stock-keys.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+
+/** A wish to bring an order into another state. */
+export type Move =
+  | { readonly to: 'PAYING' }
+  /** Back, because it is certain that the attempt charged nothing. */
+  | { readonly to: 'RESERVED'; readonly attempt: number }
+  | { readonly to: 'COMPLETED'; readonly attempt: number }
+  /** `declined` is the attempt that was; without it the order is cancelled by wish. */
+  | { readonly to: 'CANCELLED'; readonly declined?: number };
+
+export type Moved = {
+  /** `same`: it was there already. `expired`: the hold had run out. `gone`: Redis does not have the order. */
+  readonly kind: 'moved' | 'same' | 'expired' | 'refused' | 'gone';
+  /** After the move; of `CANCELLED`, before it. */
+  readonly state: OrderState | '';
+  readonly attempt: number;
+};
+
+/** Least time to pay again after a failed attempt. */
+const graceMs = 60_000;
+const restoredKeepMs = 600_000;
+
+/** Orders as the stock Redis has them: reading, and the scripts that move them. */
+export class StockOrders {
+  readonly #inventory: Inventory;
+
+  constructor(inventory: Inventory) {
+    this.#inventory = inventory;
+  }
+
+  async read(orderId: string): Promise<OrderRecord | undefined> {
+    const partition = this.#partition(orderId);
+    if (partition === undefined) return undefined;
+    const { redis } = this.#inventory.stock;
+    const values = await redis.hmget(this.#inventory.stock.keysOf(partition).order(orderId), ...orderFields);
+    return decodeOrder(Object.fromEntries(orderFields.map((name, at) => [name, values[at] ?? undefined])));
+  }
+
+  /** The member's newest orders that Redis still has. */
+  async ofMember(memberId: string, most: number): Promise<readonly OrderRecord[]> {
+    const { redis, keys } = this.#inventory.stock;
+    const ids = await Promise.all(keys.map((at) => redis.zrevrange(at.memberOrders(memberId), 0, most - 1)));
+    const orders = await Promise.all(ids.flat().map((orderId) => this.read(orderId)));
+    return orders.filter((order) => order !== undefined);
+  }
+
+  /** Puts an order back that Redis has forgotten because it is over; one that is there is left alone. */
+  async restore(order: OrderRecord): Promise<void> {
+    const partition = this.#partition(order.orderId);
+    if (partition === undefined) throw new Error('an order of another stock');
+    await this.#inventory.run(restoreOrder, partition, (keys) => [keys.epoch, keys.order(order.orderId)], [
+      restoredKeepMs,
+      ...orderFields.flatMap((name) => [name, order[name]]),
+    ]);
+  }
+
+  /** Repeat-safe. Throws when the outcome is unknown. */
+  async move({ orderId, offerId, entry }: OrderRecord, move: Move): Promise<Moved> {
+    const partition = this.#partition(orderId);
+    if (partition === undefined) return { kind: 'gone', state: '', attempt: 0 };
+    const run = this.#inventory.run.bind(this.#inventory);
+    switch (move.to) {
+      case 'PAYING':
+        return decode(
+          await run(beginPayment, partition, (keys) => [
+            keys.epoch,
+            keys.holds,
+            keys.outbox,
+            keys.order(orderId),
+          ]),
+        );
+      case 'RESERVED':
+        return decode(
+          await run(
+            releasePayment,
+            partition,
+            (keys) => [keys.epoch, keys.holds, keys.outbox, keys.order(orderId)],
+            [move.attempt, graceMs],
+          ),
+        );
+      case 'COMPLETED':
+        return decode(
+          await run(
+            completeOrder,
+            partition,
+            (keys) => [keys.epoch, keys.outbox, keys.offer(offerId), keys.order(orderId)],
+            [move.attempt],
+          ),
+        );
+      case 'CANCELLED':
+        return decode(
+          await run(
+            cancelOrder,
+            partition,
+            (keys) => [
+              ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.members(offerId)],
+              ...[keys.entryUnits(offerId, entry), keys.order(orderId)],
+            ],
+            [move.declined ?? 0, releasedChannel],
+          ),
+        );
+      default:
+        return move satisfies never;
+    }
+  }
+
+  #partition(orderId: string): number | undefined {
+    const partition = partitionOfOrder(orderId);
+    return partition !== undefined && partition < this.#inventory.partitions ? partition : undefined;
+  }
+}
+
+const kinds = ['moved', 'same', 'expired', 'refused', 'gone'] as const;
+
+function decode([code, state, , attempt]: Reply): Moved {
+  const kind = kinds[Number(code) - 1];
+  if (kind === undefined) throw new Error(`a move answered ${code}`);
+  return { kind, state: state as Moved['state'], attempt: Number(attempt) };
+}

@@ -1,0 +1,84 @@
+import { AppError } from '@ropeline/core/errors.ts';
+import { entryCookie, entryHeader } from '@ropeline/core/protocol/entry.ts';
+import type { FastifyRequest } from 'fastify';
+import type { EntryGuard } from '../entries/entry-guard.ts';
+import type { AccessTokens, Member } from '../members/access-tokens.ts';
+import type { Offer } from '../offers/offer.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is logged in; set by `requireMember`. */
+    member: Member | null;
+    /** The entry that this request uses, bound to its member; null where none is asked for. */
+    entry: Entry | null;
+  }
+}
+
+export type Entry = {
+  readonly jti: string;
+  readonly room: string;
+  readonly visitor: string;
+};
+
+export type Auth = {
+  /** preHandler: 401 `login-required` without a valid access token. */
+  readonly requireMember: (request: FastifyRequest) => Promise<void>;
+  /**
+   * preHandler, after `requireMember`: 401 `entry-required`, 403 `entry-wrong-room`, 403 `entry-bound`.
+   * `offerOf` finds the offer that is asked for; it throws when there is none.
+   */
+  readonly requireEntry: (
+    offerOf: (request: FastifyRequest) => Offer,
+  ) => (request: FastifyRequest) => Promise<void>;
+};
+
+type Options = {
+  readonly tokens: AccessTokens;
+  /** Absent: no entry is asked for. */
+  readonly entries: EntryGuard | undefined;
+};
+
+export function createAuth({ tokens, entries }: Options): Auth {
+  return {
+    async requireMember(request) {
+      request.member = await memberOf(tokens, bearer(request));
+    },
+    requireEntry: (offerOf) => async (request) => {
+      const offer = offerOf(request);
+      if (entries !== undefined)
+        request.entry = await entries.admit(offer, entryTokens(request, offer), holder(request));
+    },
+  };
+}
+
+/** The member of an access token; throws 401 `login-required`. */
+export async function memberOf(tokens: AccessTokens, token: string | undefined): Promise<Member> {
+  const member = token === undefined ? undefined : await tokens.verify(token);
+  if (member === undefined) throw new AppError('login-required');
+  return member;
+}
+
+/** The member of a request that `requireMember` let through. */
+export function memberIn(request: FastifyRequest): Member {
+  if (request.member === null) throw new AppError('login-required');
+  return request.member;
+}
+
+function holder(request: FastifyRequest): string {
+  return memberIn(request).id;
+}
+
+function bearer(request: FastifyRequest): string | undefined {
+  return /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** The header's token, else those of the cookies of the offer's rooms. */
+function entryTokens(request: FastifyRequest, offer: Offer): readonly string[] {
+  const header = request.headers[entryHeader];
+  if (typeof header === 'string') return [header];
+  const wanted = new Set(offer.rooms.map(entryCookie));
+  return (request.headers.cookie ?? '').split(';').flatMap((pair) => {
+    const [name = '', ...rest] = pair.trim().split('=');
+    return wanted.has(name) ? [rest.join('=')] : [];
+  });
+}

@@ -1,0 +1,229 @@
+import { AppError } from '@ropeline/core/errors.ts';
+import { type OrderRecord, orderStates } from '@ropeline/core/stock/order-record.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import type { Offer } from '../offers/offer.ts';
+import type { OfferCatalog } from '../offers/offer-catalog.ts';
+import type { OrderDesk } from '../orders/order-desk.ts';
+import type { Found, OrderLookup } from '../orders/order-lookup.ts';
+import type { OrderSaga } from '../orders/order-saga.ts';
+import type { CancelOutcome, PayOutcome } from '../orders/outcomes.ts';
+import { type Auth, memberIn } from '../plugins/auth.ts';
+import { problems, security } from '../plugins/openapi.ts';
+
+const OrderWish = Type.Object(
+  {
+    offerId: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+    quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  },
+  { additionalProperties: false, examples: [{ offerId: 1, quantity: 2 }] },
+);
+
+const OrderAnswer = Type.Object({
+  orderId: Type.String(),
+  offerId: Type.Integer(),
+  state: Type.Enum(orderStates),
+  units: Type.Integer({ description: 'How many, of a `pool` offer' }),
+  amount: Type.Object({ minor: Type.Integer(), currency: Type.String() }),
+  holdUntil: Type.Integer({
+    description: 'Unix ms; of RESERVED orders, when the units come free unless paid',
+  }),
+  createdAt: Type.Integer({ description: 'Unix ms' }),
+  version: Type.Integer({ description: 'Grows by one with every change' }),
+});
+
+const OrderId = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const keyPattern = /^[\x21-\x7e]{1,200}$/;
+const mostListed = 100;
+
+type Parts = {
+  readonly auth: Auth;
+  readonly catalog: OfferCatalog;
+  readonly desk: OrderDesk;
+  readonly saga: OrderSaga;
+  readonly lookup: OrderLookup;
+};
+
+export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, lookup }: Parts): void {
+  const offerOf = (request: FastifyRequest): Offer =>
+    catalog.get((request.body as Static<typeof OrderWish>).offerId);
+
+  app.post<{ Body: Static<typeof OrderWish> }>(
+    '/api/orders',
+    {
+      preHandler: [auth.requireMember, auth.requireEntry(offerOf)],
+      schema: {
+        tags: ['orders'],
+        summary: 'Reserve units, all or none',
+        description:
+          'Needs the header `Idempotency-Key`. The same key and body again answers 200 with the order as it is now.',
+        security: security.memberWithEntry,
+        body: OrderWish,
+        response: {
+          200: OrderAnswer,
+          201: OrderAnswer,
+          ...problems(
+            ...(['bad-request', 'idempotency-key-required', 'login-required', 'entry-required'] as const),
+            ...(['entry-bound', 'entry-wrong-room', 'unknown-offer', 'sold-out', 'all-held'] as const),
+            ...(['limit-reached', 'hold-lost', 'idempotency-mismatch', 'not-ready', 'unavailable'] as const),
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { kind, order } = await desk.place({
+        offer: offerOf(request),
+        memberId: memberIn(request).id,
+        quantity: request.body.quantity,
+        entry: request.entry?.jti,
+        idempotencyKey: idempotencyKey(request),
+      });
+      return reply.code(kind === 'created' ? 201 : 200).send(orderAnswer(order));
+    },
+  );
+
+  app.get(
+    '/api/orders',
+    {
+      preHandler: auth.requireMember,
+      schema: {
+        tags: ['orders'],
+        summary: `The member's newest ${mostListed} orders`,
+        security: security.member,
+        response: { 200: Type.Object({ orders: Type.Array(OrderAnswer) }), ...problems('login-required') },
+      },
+    },
+    async (request) => {
+      const orders = await lookup.ofMember(memberIn(request).id, mostListed);
+      return { orders: orders.map(orderAnswer) };
+    },
+  );
+
+  app.get<{ Params: Static<typeof OrderId> }>(
+    '/api/orders/:id',
+    {
+      preHandler: auth.requireMember,
+      schema: {
+        tags: ['orders'],
+        summary: 'One order of the member',
+        security: security.member,
+        params: OrderId,
+        response: { 200: OrderAnswer, ...problems('bad-request', 'login-required', 'unknown-order') },
+      },
+    },
+    async (request) => orderAnswer((await ownOrder(request)).order),
+  );
+
+  app.post<{ Params: Static<typeof OrderId> }>(
+    '/api/orders/:id/pay',
+    {
+      preHandler: auth.requireMember,
+      schema: {
+        tags: ['orders'],
+        summary: 'Pay an order; asking again is safe',
+        description: '202 while it is not known whether the payment went through: ask again.',
+        security: security.member,
+        params: OrderId,
+        response: {
+          200: OrderAnswer,
+          202: OrderAnswer,
+          ...problems(
+            ...([
+              'bad-request',
+              'login-required',
+              'payment-declined',
+              'unknown-order',
+              'wrong-state',
+            ] as const),
+            ...(['hold-expired', 'hold-lost', 'payment-unavailable', 'not-ready', 'unavailable'] as const),
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { order, inRedis } = await ownOrder(request);
+      return answerPay(await saga.pay(order, inRedis), reply);
+    },
+  );
+
+  app.post<{ Params: Static<typeof OrderId> }>(
+    '/api/orders/:id/cancel',
+    {
+      preHandler: auth.requireMember,
+      schema: {
+        tags: ['orders'],
+        summary: 'Give an order back; a paid one is refunded',
+        security: security.member,
+        params: OrderId,
+        response: {
+          200: OrderAnswer,
+          ...problems(
+            ...(['bad-request', 'login-required', 'unknown-order', 'wrong-state'] as const),
+            ...(['hold-expired', 'hold-lost', 'not-ready', 'unavailable'] as const),
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { order, inRedis } = await ownOrder(request);
+      return orderAnswer(cancelled(await saga.cancel(order, inRedis)));
+    },
+  );
+
+  async function ownOrder(request: FastifyRequest): Promise<Found> {
+    const { id } = request.params as Static<typeof OrderId>;
+    const found = await lookup.find(id.toLowerCase());
+    if (found === undefined || found.order.memberId !== memberIn(request).id)
+      throw new AppError('unknown-order');
+    return found;
+  }
+}
+
+function answerPay(outcome: PayOutcome, reply: FastifyReply): FastifyReply {
+  switch (outcome.kind) {
+    case 'completed':
+      return reply.code(200).send(orderAnswer(outcome.order));
+    case 'paying':
+      return reply.code(202).header('retry-after', '1').send(orderAnswer(outcome.order));
+    case 'declined':
+      throw new AppError('payment-declined');
+    case 'unavailable':
+      throw new AppError('payment-unavailable', { retryAfterSeconds: 2 });
+    case 'hold-expired':
+    case 'hold-lost':
+      throw new AppError(outcome.kind);
+    case 'wrong-state':
+      throw new AppError('wrong-state', { members: { state: outcome.state } });
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function cancelled(outcome: CancelOutcome): OrderRecord {
+  switch (outcome.kind) {
+    case 'cancelled':
+      return outcome.order;
+    case 'wrong-state':
+      throw new AppError('wrong-state', { members: { state: outcome.state } });
+    case 'hold-expired':
+    case 'hold-lost':
+      throw new AppError(outcome.kind);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function idempotencyKey({ headers }: FastifyRequest): string {
+  const key = headers['idempotency-key'];
+  if (typeof key !== 'string' || key === '') throw new AppError('idempotency-key-required');
+  if (!keyPattern.test(key)) {
+    throw new AppError('bad-request', { detail: 'Idempotency-Key: 1 to 200 visible ASCII characters' });
+  }
+  return key;
+}
+
+function orderAnswer(order: OrderRecord): Static<typeof OrderAnswer> {
+  const { orderId, offerId, state, units, amountMinor, currency, holdUntil, createdAt, version } = order;
+  const amount = { minor: amountMinor, currency };
+  return { orderId, offerId, state, units: Number(units), amount, holdUntil, createdAt, version };
+}

@@ -1,0 +1,83 @@
+import { AppError } from '@ropeline/core/errors.ts';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { type Static, Type } from 'typebox';
+import type { Products } from '../inventory/products.ts';
+
+const ProductId = Type.Integer({ minimum: 1, maximum: 2_147_483_647 });
+const Get = Type.Object({ product_id: ProductId }, { examples: [{ product_id: 1 }] });
+const Move = Type.Object(
+  { product_id: ProductId, quantity: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) },
+  { examples: [{ product_id: 1, quantity: 1 }] },
+);
+type Move = Static<typeof Move>;
+
+/**
+ * The stock API of a replaced system: anonymous, and its refusals are `{error}`, not problems. Must be registered
+ * where JSON is read whatever the Content-Type says.
+ */
+export function sourceStockRoutes(app: FastifyInstance, products: Products): void {
+  const schema = (summary: string, body: object) => ({ tags: ['source'], summary, body });
+
+  // A plugin of its own, for its answers to errors.
+  void app.register(async (routes) => {
+    routes.setErrorHandler((error, _request, reply) => {
+      const known = error instanceof AppError ? error : undefined;
+      const status = known?.status ?? (error as { statusCode?: number }).statusCode ?? 500;
+      // Outages and our own faults are told as everywhere.
+      if (status >= 500) throw error;
+      return reply.code(status).send({ error: (error as Error).message });
+    });
+
+    routes.post<{ Body: Static<typeof Get> }>(
+      '/api/stock/get',
+      { schema: schema('Stock API: what there is', Get) },
+      async ({ body }, reply) => {
+        const stock = await products.read(body.product_id);
+        if (stock === undefined) return notFound(reply);
+        const { capacity, held, sold } = stock;
+        return { product_id: body.product_id, quantity: capacity - sold, reserved: held };
+      },
+    );
+
+    routes.post<{ Body: Move }>(
+      '/api/stock/reserve',
+      { schema: schema('Stock API: reserve', Move) },
+      async ({ body }, reply) => {
+        const outcome = await products.reserve(body.product_id, body.quantity);
+        if (outcome.kind === 'unknown') return notFound(reply);
+        if (outcome.kind === 'too-many') return tooMany(reply, outcome.available, body.quantity);
+        return { status: 'reserved', reserved: outcome.stock.held };
+      },
+    );
+
+    routes.post<{ Body: Move }>(
+      '/api/stock/confirm',
+      { schema: schema('Stock API: sell what was reserved', Move) },
+      async ({ body }, reply) => {
+        const outcome = await products.confirm(body.product_id, body.quantity);
+        if (outcome.kind === 'unknown') return notFound(reply);
+        if (outcome.kind === 'too-many') return tooMany(reply, outcome.available, body.quantity);
+        const { capacity, sold } = outcome.stock;
+        return { status: 'confirmed', remaining: capacity - sold };
+      },
+    );
+
+    routes.post<{ Body: Move }>(
+      '/api/stock/cancel',
+      { schema: schema('Stock API: release what was reserved', Move) },
+      async ({ body }, reply) => {
+        const outcome = await products.cancel(body.product_id, body.quantity);
+        if (outcome.kind === 'unknown') return notFound(reply);
+        return { status: 'cancelled', released: outcome.released };
+      },
+    );
+  });
+}
+
+function notFound(reply: FastifyReply): FastifyReply {
+  return reply.code(404).send({ error: 'not found' });
+}
+
+function tooMany(reply: FastifyReply, available: number, requested: number): FastifyReply {
+  return reply.code(409).send({ error: 'insufficient stock', available, requested });
+}

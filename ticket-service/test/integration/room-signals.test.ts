@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { cleanedUp } from '../../../testing/scope.ts';
+import { until } from '../../../testing/until.ts';
+import { bearer, call, logIn } from '../support/http.ts';
+import { startOtherSide } from '../support/other-side.ts';
+import { startService } from '../support/start-service.ts';
+
+const token = 'the token that signals come with, long enough';
+
+async function start() {
+  const control = cleanedUp(await startOtherSide(), (side) => side.stop());
+  const running = cleanedUp(
+    await startService({ env: { CONTROL_URL: control.url, SIGNAL_TOKEN: token } }),
+    (made) => made.stop(),
+  );
+  const member = await logIn(running);
+  const buy = (quantity: number) =>
+    call(running, '/api/orders', {
+      json: { offerId: 1, quantity },
+      headers: { ...bearer(member), 'idempotency-key': randomUUID() },
+    });
+  const cancel = (id: unknown) =>
+    call(running, `/api/orders/${id}/cancel`, { method: 'POST', headers: bearer(member) });
+  const told = (held: number) =>
+    until(() => control.seen.some(({ body }) => JSON.stringify(body) === JSON.stringify(signal(held))));
+  return { control, buy, cancel, told };
+}
+
+const signal = (held: number) => ({ stock: { capacity: 1_000, held, sold: 0 } });
+
+test('the room is told the stock at the start, when all is held, and when units come back', async () => {
+  const { control, buy, cancel, told } = await start();
+  await told(0);
+  expect(control.seen[0]).toEqual({
+    path: '/api/rooms/demo/signals',
+    token: `Bearer ${token}`,
+    body: signal(0),
+  });
+  const { status, body } = await buy(1_000);
+  expect(status).toBe(201);
+  await told(1_000);
+  await cancel(body['orderId']);
+  await until(() => JSON.stringify(control.seen.at(-1)?.body) === JSON.stringify(signal(0)));
+});
+
+test('sales go on while the control plane is away or refuses, and it hears the last state afterwards', async () => {
+  const { control, buy, told } = await start();
+  await told(0);
+  control.answer.status = 500;
+  expect((await buy(4)).status).toBe(201);
+  await until(
+    () => control.seen.filter(({ body }) => JSON.stringify(body) === JSON.stringify(signal(4))).length >= 2,
+  );
+  await control.stop();
+  const startedAt = Date.now();
+  expect((await buy(5)).status).toBe(201);
+  expect(Date.now() - startedAt).toBeLessThan(1_000);
+  control.answer.status = 200;
+  await control.start();
+  await told(9);
+});
