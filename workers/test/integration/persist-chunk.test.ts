@@ -1,0 +1,230 @@
+import type { OutboxEntry } from '@ropeline/core/jobs/outbox-entry.ts';
+import type { Pool } from '@ropeline/core/postgres/connect.ts';
+import { listDeadLetters } from '@ropeline/core/postgres/dead-letters.ts';
+import { readWatermark } from '@ropeline/core/postgres/watermarks.ts';
+import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
+import { describe, expect, test } from 'vitest';
+import { until } from '../../../testing/until.ts';
+import { retryDueLetters, tryLetter } from '../../src/dead-letter-tries.ts';
+import { type ChunkResult, persistChunk } from '../../src/outbox/persist-chunk.ts';
+import { anOrder, moved, shop, storedOrders, takenOf } from '../support/orders.ts';
+
+let sequence = 0;
+
+function persist(pool: Pool, ...orders: readonly OrderRecord[]): Promise<ChunkResult> {
+  const entries = orders.map((order): OutboxEntry => {
+    sequence += 1;
+    return { kind: 'order', id: { ms: 1, seq: sequence }, order };
+  });
+  return persistChunk(pool, { partition: 0, entries, last: { ms: 1, seq: sequence } });
+}
+
+const reserved = anOrder();
+const paying = moved(reserved, 'PAYING', { attempt: 1 });
+const completed = moved(paying, 'COMPLETED');
+const expired = moved(reserved, 'EXPIRED');
+
+describe("an order's transitions end in its last state", () => {
+  test.each<[string, readonly (readonly OrderRecord[])[]]>([
+    ['in one chunk', [[reserved, paying, completed]]],
+    ['in two chunks', [[reserved], [paying, completed]]],
+    ['in the wrong order within a chunk', [[completed, reserved, paying]]],
+    ['in the wrong order of chunks', [[completed], [paying], [reserved]]],
+    [
+      'twice',
+      [
+        [reserved, paying, completed],
+        [reserved, paying, completed],
+      ],
+    ],
+    ['twice, cut differently', [[reserved, paying], [paying, completed], [reserved], [completed, completed]]],
+  ])('%s', async (_name, chunks) => {
+    const pool = await shop(1);
+    for (const chunk of chunks) await persist(pool, ...chunk);
+    expect(await storedOrders(pool)).toEqual([{ orderId: reserved.orderId, version: 3, state: 'COMPLETED' }]);
+    expect(await takenOf(pool)).toBe(1);
+  });
+
+  test('with every field and time as it was', async () => {
+    const pool = await shop(10);
+    const order = anOrder({
+      quantity: 3,
+      units: '3',
+      amountMinor: 2 ** 53 - 1,
+      entry: 'v.1',
+      holdUntil: 1_763_715_768_123,
+    });
+    await persist(pool, order);
+    const { rows } = await pool.query('select * from orders');
+    expect(rows[0]).toMatchObject({
+      member_id: order.memberId,
+      quantity: 3,
+      taken: 3,
+      amount_minor: String(2 ** 53 - 1),
+      entry: 'v.1',
+      hold_until: new Date(1_763_715_768_123),
+      created_at: new Date(order.createdAt),
+    });
+  });
+});
+
+describe('the count of an offer', () => {
+  test('is given back by an expiry, once, however often it is written', async () => {
+    const pool = await shop(1);
+    await persist(pool, reserved);
+    expect(await takenOf(pool)).toBe(1);
+    await persist(pool, expired);
+    await persist(pool, expired, reserved);
+    expect(await takenOf(pool)).toBe(0);
+  });
+
+  test('lets one order have the unit that another gives back in the same chunk, whichever stands first', async () => {
+    const pool = await shop(1);
+    await persist(pool, reserved);
+    const next = anOrder();
+    const result = await persist(pool, next, expired);
+    expect(result).toMatchObject({ rows: 2, letters: 0 });
+    expect(await takenOf(pool)).toBe(1);
+  });
+
+  test('stays right when chunks of different offers and orders are written at once, with repeats', async () => {
+    const pool = await shop(100, 100, 100);
+    const orders = Array.from({ length: 120 }, (_, at) => anOrder({ offerId: (at % 3) + 1 }));
+    const later = orders.map((order, at) => moved(order, at % 2 === 0 ? 'CANCELLED' : 'PAYING'));
+    const lanes = [orders, later, [...later].reverse(), [...orders, ...later]];
+    await Promise.all(
+      lanes.map((lane, partition) =>
+        persistChunk(pool, {
+          partition,
+          entries: lane.map((order, at) => ({ kind: 'order', id: { ms: 1, seq: at }, order })),
+          last: { ms: 1, seq: 999 },
+        }),
+      ),
+    );
+    expect(await Promise.all([1, 2, 3].map((offer) => takenOf(pool, offer)))).toEqual([20, 20, 20]);
+    expect(new Set((await storedOrders(pool)).map(({ version }) => version))).toEqual(new Set([2]));
+  });
+
+  test('cannot be passed by hand either', async () => {
+    const pool = await shop(1);
+    await persist(pool, reserved);
+    await expect(pool.query('update orders set quantity = 2')).rejects.toThrow('offers_never_oversold');
+    expect(await takenOf(pool)).toBe(1);
+    await pool.query('delete from orders');
+    expect(await takenOf(pool)).toBe(0);
+  });
+});
+
+describe('poison', () => {
+  test('goes to the dead letters, its neighbours persist, the watermark moves on', async () => {
+    const pool = await shop(2);
+    const orders = Array.from({ length: 5 }, () => anOrder());
+    const result = await persist(pool, ...orders);
+    expect(result).toMatchObject({ rows: 2, letters: 3 });
+    expect(await takenOf(pool)).toBe(2);
+    expect((await storedOrders(pool)).map(({ orderId }) => orderId).sort()).toEqual(
+      orders
+        .slice(0, 2)
+        .map(({ orderId }) => orderId)
+        .sort(),
+    );
+    const letters = await listDeadLetters(pool, { all: false, limit: 10 });
+    expect(new Set(letters.map(({ subject }) => subject))).toEqual(
+      new Set(orders.slice(2).map(({ orderId }) => `${orderId}:1`)),
+    );
+    expect(letters[0]?.error).toContain('offers_never_oversold');
+    expect(await readWatermark(pool, 0)).toEqual({ ms: 1, seq: sequence });
+  });
+
+  test.each<[string, Partial<OrderRecord>]>([
+    ['an unknown offer', { offerId: 99 }],
+    ['a number beyond the column', { quantity: 2 ** 31 }],
+    ['a character that Postgres cannot store', { memberId: 'a\0b' }],
+    ['a currency that is none', { currency: 'won' }],
+  ])('by %s costs only itself', async (_name, overrides) => {
+    const pool = await shop(10);
+    const good = [anOrder(), anOrder()];
+    expect(
+      await persist(pool, good[0] as OrderRecord, anOrder(overrides), good[1] as OrderRecord),
+    ).toMatchObject({
+      rows: 2,
+      letters: 1,
+    });
+    expect(await takenOf(pool)).toBe(2);
+  });
+
+  test('by an idempotency key that another order has is kept out', async () => {
+    const pool = await shop(10);
+    const first = anOrder({ memberId: 'm', idempotencyKey: 'k' });
+    await persist(pool, first);
+    expect(await persist(pool, anOrder({ memberId: 'm', idempotencyKey: 'k' }))).toMatchObject({
+      letters: 1,
+    });
+    expect(await persist(pool, anOrder({ memberId: 'm', idempotencyKey: '' }))).toMatchObject({ rows: 1 });
+    expect(await persist(pool, anOrder({ memberId: 'm', idempotencyKey: '' }))).toMatchObject({ rows: 1 });
+  });
+
+  test('that is an unreadable entry is dead at once and keeps its fields', async () => {
+    const pool = await shop(1);
+    const entry: OutboxEntry = { kind: 'unreadable', id: { ms: 5, seq: 1 }, fields: { orderId: 'x\0' } };
+    await persistChunk(pool, { partition: 3, entries: [entry], last: entry.id });
+    const [letter] = await listDeadLetters(pool, { all: false, limit: 10 });
+    expect(letter).toMatchObject({ queue: 'outbox-3', subject: '5-1', nextTryAt: null });
+    expect(letter?.payload).toEqual({ orderId: 'x\ufffd' });
+    expect(await tryLetter(pool, letter?.id ?? 0)).toMatchObject({ kind: 'refused' });
+  });
+
+  test('written twice is one letter', async () => {
+    const pool = await shop(0);
+    await persist(pool, reserved);
+    await persist(pool, reserved);
+    expect(await listDeadLetters(pool, { all: true, limit: 10 })).toHaveLength(1);
+  });
+});
+
+describe('a dead letter', () => {
+  test('is settled by its own retry when the unit came free meanwhile', async () => {
+    const pool = await shop(1);
+    await persist(pool, reserved);
+    const next = anOrder();
+    await persist(pool, next);
+    await persist(pool, expired);
+    await until(async () => {
+      await retryDueLetters(pool, (id) => tryLetter(pool, id));
+      return (await listDeadLetters(pool, { all: false, limit: 10 })).length === 0;
+    });
+    expect(await takenOf(pool)).toBe(1);
+    expect((await storedOrders(pool)).find(({ orderId }) => orderId === next.orderId)?.state).toBe(
+      'RESERVED',
+    );
+  });
+
+  test('is settled without effect when a higher version was written', async () => {
+    const pool = await shop(1);
+    const next = anOrder();
+    await persist(pool, reserved);
+    await persist(pool, next);
+    await persist(pool, moved(next, 'EXPIRED'));
+    const [letter] = await listDeadLetters(pool, { all: false, limit: 1 });
+    expect(await tryLetter(pool, letter?.id ?? 0)).toMatchObject({ kind: 'settled' });
+    expect(await takenOf(pool)).toBe(1);
+    expect((await storedOrders(pool)).find(({ orderId }) => orderId === next.orderId)?.version).toBe(2);
+  });
+
+  test('is dead after four tries and can be re-driven for good once the cause is gone', async () => {
+    const pool = await shop(0);
+    await persist(pool, reserved);
+    const [letter] = await listDeadLetters(pool, { all: false, limit: 1 });
+    const id = letter?.id ?? 0;
+    for (let tries = 2; tries <= 4; tries += 1) {
+      expect(await tryLetter(pool, id)).toMatchObject({ kind: 'refused' });
+    }
+    const [dead] = await listDeadLetters(pool, { all: false, limit: 1 });
+    expect(dead).toMatchObject({ attempts: 4, nextTryAt: null, redrivenAt: null });
+    await pool.query('update offers set capacity = 1');
+    expect(await tryLetter(pool, id)).toMatchObject({ kind: 'settled' });
+    expect(await tryLetter(pool, id)).toMatchObject({ kind: 'settled' });
+    expect(await takenOf(pool)).toBe(1);
+    expect(await listDeadLetters(pool, { all: false, limit: 1 })).toEqual([]);
+  });
+});
