@@ -1,0 +1,116 @@
+import { expect, it } from 'vitest';
+import { until } from '../../testing/until.ts';
+import { processesOf } from '../support/processes-of.ts';
+import { liveSocket, pausedRoom, positionOn, publicRoom, useDemoRoom } from './demo-room.ts';
+
+const demoRoom = useDemoRoom();
+
+it('lets a visitor without JavaScript wait, see the position, and in at the turn', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const page = await room.visitor({ javaScriptEnabled: false });
+  await page.goto(room.at('/'));
+  const position = await positionOn(page);
+  // It asks again by itself and still has the same place.
+  await page.waitForURL(/&from=\d+/);
+  expect(await positionOn(page)).toBe(position);
+  await room.resume();
+  await page.waitForURL(room.at('/'), { timeout: 40_000 });
+  expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('You are in');
+});
+
+it('keeps the place over a reload, in front of who came later', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const [first, second] = [await room.visitor(), await room.visitor()];
+  await first.goto(room.at('/'));
+  const position = await positionOn(first);
+  await second.goto(room.at('/'));
+  expect(await positionOn(second)).toBe(position + 1);
+  await first.reload();
+  expect(await positionOn(first)).toBe(position);
+});
+
+it('gives two tabs of one visitor one place, and both their turn', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const first = await room.visitor();
+  await first.goto(room.at('/'));
+  const position = await positionOn(first);
+  const { waiting } = await until(async () => {
+    const now = await publicRoom(room);
+    return now.waiting > 0 && now;
+  });
+  const second = await first.context().newPage();
+  await second.goto(room.at('/'));
+  expect(await positionOn(second)).toBe(position);
+  expect((await publicRoom(room)).waiting).toBe(waiting);
+  await room.resume();
+  await Promise.all([first.waitForURL(room.at('/')), second.waitForURL(room.at('/'))]);
+});
+
+it('comes back to the same place by itself when the gateway is killed', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const page = await room.visitor();
+  const live = liveSocket(page);
+  await page.goto(room.at('/'));
+  const position = await positionOn(page);
+  await live;
+  const gateways = processesOf(room.ropeline.dataDir).filter(({ command }) =>
+    command.includes('gateway/src/main.ts'),
+  );
+  expect(gateways.length).toBeGreaterThan(0);
+  const liveAgain = liveSocket(page);
+  for (const { pid } of gateways) process.kill(pid, 'SIGKILL');
+  await page.getByText('No connection at the moment').waitFor();
+  await liveAgain;
+  await page.getByText('No connection at the moment').waitFor({ state: 'hidden' });
+  expect(await positionOn(page)).toBe(position);
+  await room.resume();
+  await page.waitForURL(room.at('/'));
+});
+
+it('gets in by polling where sockets do not pass', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const page = await room.visitor();
+  await page.routeWebSocket(/\/live$/, (socket) => socket.close({ code: 1011, reason: 'no sockets here' }));
+  await page.goto(room.at('/'));
+  await page.getByText('Updates come every few seconds').waitFor();
+  expect(await positionOn(page)).toBeGreaterThanOrEqual(1);
+  await room.resume();
+  await page.waitForURL(room.at('/'), { timeout: 20_000 });
+});
+
+it('gives the place up on request, and a new one at the end', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const [page, other] = [await room.visitor(), await room.visitor()];
+  await page.goto(room.at('/'));
+  const position = await positionOn(page);
+  await other.goto(room.at('/'));
+  expect(await positionOn(other)).toBe(position + 1);
+  await page.getByText('Leave the line').click();
+  await page.getByRole('button', { name: 'Give up my place' }).click();
+  await page.getByRole('heading', { name: 'You have left the line' }).waitFor();
+  await until(async () => (await positionOn(other)) === position);
+  await page.getByRole('button', { name: 'Take a new place' }).click();
+  expect(await positionOn(page)).toBe(position + 1);
+});
+
+it('takes no place for a prefetch, nor for a client that keeps no cookies, and explains', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const { waiting } = await publicRoom(room);
+  const address = room.at('/_ropeline/rooms/demo/page?to=/');
+  const prefetch = await fetch(address, { headers: { 'sec-purpose': 'prefetch' } });
+  expect(prefetch.status).toBe(200);
+  expect(prefetch.headers.getSetCookie()).toEqual([]);
+  const first = await fetch(address);
+  expect(first.headers.getSetCookie().join()).toMatch(/ropeline_test=/);
+  expect(first.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(first.headers.get('cache-control')).toBe('no-store');
+  expect(await (await fetch(`${address}&c=1`)).text()).toContain('Cookies are switched off');
+  expect((await publicRoom(room)).waiting).toBe(waiting);
+});

@@ -1,0 +1,3 @@
+import { Shop } from './shop.ts';
+
+await new Shop().start();
