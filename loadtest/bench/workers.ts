@@ -1,0 +1,195 @@
+/**
+ * How fast orders go from the outbox into Postgres: the real workers process (relay, BullMQ, upsert, counts,
+ * watermark, forget, trim) against a bare `insert .. select from unnest(..) on conflict do nothing` of the same
+ * rows in batches of the same size, into a table with the same columns and indexes, on one connection and on two
+ * (the better one counts). Redis syncs every write, Postgres every commit. Goal: at least 0.40.
+ *
+ * Then the orders of a surge, three transitions each, at a steady rate: how long until the outbox is empty after
+ * the last one. Goal: within 2 s.
+ *
+ * `node loadtest/bench/workers.ts`; takes about 30 s; exit code 1 when a goal is missed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createLog } from '@ropeline/core/log.ts';
+import { connectPostgres, type Pool } from '@ropeline/core/postgres/connect.ts';
+import { connectRedis, type Redis, untilReady } from '@ropeline/core/redis/connect.ts';
+import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
+import { defaultPartitions, fixPartitions } from '@ropeline/core/stock/partitions.ts';
+import { stockKeys } from '@ropeline/core/stock/stock-keys.ts';
+import { stopChild } from '../../scripts/services/child.ts';
+import { startPostgres } from '../../scripts/services/postgres-server.ts';
+import { startRedis } from '../../scripts/services/redis-server.ts';
+import { bareUnnest, createBareTable } from './support/bare-unnest.ts';
+import { appendToOutbox, aReservedOrder, outboxLength } from './support/outbox-feed.ts';
+
+const batch = 400;
+const orderCount = 30_000;
+const repetitions = 3;
+const surge = { ordersPerSecond: 400, seconds: 4 };
+const goals = { ratio: 0.4, emptyMs: 2_000 };
+const partitions = defaultPartitions;
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+type Run = { readonly bare1: number; readonly bare2: number; readonly workers: number };
+
+const folder = mkdtempSync(join(tmpdir(), 'ropeline-bench-'));
+const log = createLog('bench', 'warn');
+const server = await startRedis({ folder: join(folder, 'redis'), appendfsync: 'always' });
+const postgres = await startPostgres({ folder: join(folder, 'postgres') });
+const redis = connectRedis(server.url, { name: 'bench', log, commandTimeoutMs: 30_000 });
+const pool = connectPostgres(postgres.url, { name: 'bench', log });
+try {
+  process.exitCode = await bench(redis, pool);
+} finally {
+  redis.disconnect();
+  await pool.end();
+  await Promise.all([server.stop(), postgres.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function bench(redis: Redis, pool: Pool): Promise<number> {
+  await untilReady(redis);
+  await run(['ticket-service/src/migrate.ts'], { DATABASE_URL: postgres.url, LOG_LEVEL: 'warn' });
+  await pool.query(`insert into offers (offer_id, kind, title, capacity, price_minor, currency)
+    select at, 'pool', 'bench', 10000000, 50000, 'KRW' from generate_series(1, ${partitions}) as at`);
+  await createBareTable(pool);
+  await fixPartitions(redis, partitions);
+  for (let p = 0; p < partitions; p += 1) await redis.set(stockKeys(p).epoch, 'bench');
+
+  const runs: Run[] = [];
+  const workers = await startWorkers(redis);
+  try {
+    // The first run warms both sides up and does not count.
+    for (let repetition = 0; repetition <= repetitions; repetition += 1) {
+      const orders = makeOrders(orderCount);
+      workers.kill('SIGSTOP');
+      const bare1 = await bareUnnest(pool, orders, batch, 1);
+      const bare2 = await bareUnnest(pool, orders.map(renewed), batch, 2);
+      await pool.query('truncate bare_orders');
+      for (let p = 0; p < partitions; p += 1) await appendToOutbox(redis, p, ofPartition(orders, p));
+      workers.kill('SIGCONT');
+      const run = { bare1, bare2, workers: await drain(redis) };
+      if (repetition > 0) runs.push(run);
+    }
+    const emptyMs = await surgeUntilEmpty(redis);
+    const { rows } = await pool.query<{ count: number }>('select count(*)::integer as count from orders');
+    const expected = 1 + orderCount * (repetitions + 1) + surge.ordersPerSecond * surge.seconds;
+    return report(runs, emptyMs, rows[0]?.count === expected);
+  } finally {
+    workers.kill('SIGCONT');
+    await stopChild(workers);
+  }
+}
+
+function ofPartition(orders: readonly OrderRecord[], partition: number): readonly OrderRecord[] {
+  return orders.filter(({ offerId }) => offerId === partition + 1);
+}
+
+function makeOrders(count: number): readonly OrderRecord[] {
+  return Array.from({ length: count }, (_, at) => aReservedOrder((at % partitions) + 1, at % partitions));
+}
+
+/** The same orders under ids that are not in the table yet. */
+function renewed(order: OrderRecord): OrderRecord {
+  const { orderId } = aReservedOrder(order.offerId, order.offerId - 1);
+  return { ...order, orderId, idempotencyKey: orderId };
+}
+
+/** Empties the outbox and tells how many orders a second that was. */
+async function drain(redis: Redis): Promise<number> {
+  const began = performance.now();
+  while ((await outboxLength(redis, partitions)) > 0) await delay(10);
+  return orderCount / ((performance.now() - began) / 1_000);
+}
+
+/** Ms from the last acceptance until the outbox is empty. */
+async function surgeUntilEmpty(redis: Redis): Promise<number> {
+  const tickMs = 20;
+  const each = (surge.ordersPerSecond * tickMs) / 1_000;
+  const began = performance.now();
+  for (let tick = 1; tick <= (surge.seconds * 1_000) / tickMs; tick += 1) {
+    const reserved = Array.from({ length: each }, (_, at) =>
+      aReservedOrder((at % partitions) + 1, at % partitions),
+    );
+    const paying = reserved.map((order) => ({ ...order, version: 2, state: 'PAYING' as const, attempt: 1 }));
+    const completed = paying.map((order) => ({ ...order, version: 3, state: 'COMPLETED' as const }));
+    for (const step of [reserved, paying, completed]) {
+      for (let p = 0; p < partitions; p += 1) await appendToOutbox(redis, p, ofPartition(step, p));
+    }
+    await delay(Math.max(0, began + tick * tickMs - performance.now()));
+  }
+  const last = performance.now();
+  while ((await outboxLength(redis, partitions)) > 0) await delay(2);
+  return performance.now() - last;
+}
+
+/** The workers process, once its first order is in Postgres. */
+async function startWorkers(redis: Redis): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['workers/src/main.ts'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      TICKET_REDIS_URL: server.url,
+      DATABASE_URL: postgres.url,
+      WORKERS_PORT: '0',
+      WORKERS_CHUNK_ENTRIES: String(batch),
+      LOG_LEVEL: 'warn',
+    },
+  });
+  await appendToOutbox(redis, 0, [aReservedOrder(1, 0)]);
+  while ((await outboxLength(redis, partitions)) > 0) await delay(10);
+  return child;
+}
+
+function run(args: readonly string[], env: Record<string, string>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...args], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env,
+    });
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`${args[0]} ended with ${code}`)),
+    );
+  });
+}
+
+function report(runs: readonly Run[], emptyMs: number, complete: boolean): number {
+  const ratios = runs.map(({ bare1, bare2, workers }) => workers / Math.max(bare1, bare2));
+  const row = (name: string, values: readonly number[], digits = 0): string =>
+    `| ${name} | ${median(values).toFixed(digits)} | ${Math.min(...values).toFixed(digits)} | ${Math.max(...values).toFixed(digits)} |`;
+  const lines = [
+    `${orderCount} orders a run, batches of ${batch}, ${partitions} partitions, ${repetitions} runs`,
+    '',
+    '| orders/s | median | least | most |',
+    '|---|---|---|---|',
+    row(
+      'bare unnest, one connection',
+      runs.map(({ bare1 }) => bare1),
+    ),
+    row(
+      'bare unnest, two connections',
+      runs.map(({ bare2 }) => bare2),
+    ),
+    row(
+      'workers, whole path',
+      runs.map(({ workers }) => workers),
+    ),
+    row(`ratio to the better one (goal >= ${goals.ratio})`, ratios, 2),
+    '',
+    `Surge of ${surge.ordersPerSecond} orders/s with 3 transitions each, ${surge.seconds} s: outbox empty ` +
+      `${emptyMs.toFixed(0)} ms after the last acceptance (goal <= ${goals.emptyMs})`,
+    `Every order is in Postgres once: ${complete ? 'yes' : 'NO'}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return median(ratios) >= goals.ratio && emptyMs <= goals.emptyMs && complete ? 0 : 1;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
