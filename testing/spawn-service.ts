@@ -1,0 +1,49 @@
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { startChild, stopChild } from '../scripts/services/child.ts';
+import { freePort } from '../scripts/services/free-port.ts';
+import { until } from './until.ts';
+
+export type SpawnedService = {
+  readonly url: string;
+  /** As a crash would: SIGKILL, and waits until it is gone. */
+  readonly kill: () => Promise<void>;
+  /** SIGTERM; resolves to the exit code. */
+  readonly stop: () => Promise<number | null>;
+};
+
+/**
+ * Starts a process of the repository (`main` relative to its root) on a free port, told by the variable `portName`,
+ * and waits until `/health/live` answers. It is killed at the end of the test.
+ */
+export async function spawnService(
+  main: string,
+  portName: string,
+  env: Record<string, string>,
+): Promise<SpawnedService> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const path = fileURLToPath(new URL(`../${main}`, import.meta.url));
+  const child = startChild(process.execPath, [path], {
+    env: { LOG_LEVEL: 'warn', [portName]: String(port), ...env },
+  });
+  const kill = (): Promise<void> => stopChild(child.process, 'SIGKILL');
+  onTestFinished(kill);
+  try {
+    await until(async () => {
+      if (child.process.exitCode !== null) return 'died';
+      return (await fetch(`${url}/health/live`)).ok;
+    });
+    if (child.process.exitCode !== null) throw new Error('it died');
+  } catch (cause) {
+    throw new Error(`${main} did not start:\n${child.tail()}`, { cause });
+  }
+  return {
+    url,
+    kill,
+    stop: async () => {
+      await stopChild(child.process, 'SIGTERM', 15_000);
+      return child.process.exitCode;
+    },
+  };
+}
