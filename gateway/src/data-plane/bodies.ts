@@ -4,6 +4,7 @@ import { Value } from 'typebox/value';
 import type { Exchange } from '../transport/http.ts';
 
 const limitBytes = 8 * 1024;
+const noBody = Buffer.alloc(0);
 
 export const JoinBody = Type.Object({
   lane: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,40}$' })),
@@ -24,8 +25,9 @@ export type Body<T> = { readonly fields: T; readonly isForm: boolean };
 export async function readBody<S extends TSchema>(exchange: Exchange, schema: S): Promise<Body<Static<S>>> {
   const type = mediaType(exchange.headers.get('content-type'));
   const isForm = type === 'application/x-www-form-urlencoded';
-  const body = exchange.hasBody ? await exchange.body(limitBytes) : Buffer.alloc(0);
-  if (body.length > 0 && !isForm && type !== 'application/json') {
+  const body = exchange.hasBody ? await exchange.body(limitBytes) : noBody;
+  if (body.length === 0) return { fields: {} as Static<S>, isForm };
+  if (!isForm && type !== 'application/json') {
     throw new AppError('unsupported-media-type', { detail: 'Send application/json or a form' });
   }
   const fields = isForm ? fromForm(body) : fromJson(body);
@@ -50,7 +52,6 @@ function fromForm(body: Buffer): Record<string, string> {
 }
 
 function fromJson(body: Buffer): unknown {
-  if (body.length === 0) return {};
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (cause) {

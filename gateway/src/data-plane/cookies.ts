@@ -23,7 +23,7 @@ export function withoutOwnCookies(header: string): string | undefined {
   if (!header.includes('ropeline_')) return header;
   const kept = header.split(';').filter((part) => {
     const name = part.trimStart();
-    return !name.startsWith(placeCookie) && !name.startsWith(entryCookiePrefix);
+    return !name.startsWith(`${placeCookie}=`) && !name.startsWith(entryCookiePrefix);
   });
   const left = kept.join(';').trim();
   return left === '' ? undefined : left;

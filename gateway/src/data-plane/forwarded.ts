@@ -39,6 +39,12 @@ export function contains(list: BlockList, address: string): boolean {
   return family !== 0 && list.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
+/** Whether the visitor came by HTTPS; what costs nothing where no proxy is trusted. */
+export function isSecure(request: RequestView, trusted: BlockList): boolean {
+  if (request.headers.get('x-forwarded-proto') === undefined) return false;
+  return outsideOf(request, trusted).proto === 'https';
+}
+
 /**
  * Believes `X-Forwarded-*` only of a trusted peer. The visitor is the last address in the chain that no trusted
  * proxy has: what stands before it is the visitor's own word.

@@ -1,5 +1,10 @@
 import type { RequestHeaders } from '../transport/http.ts';
 
+/** Whether a browser's page made this request, as far as it says so. */
+export function fromPage(headers: RequestHeaders): boolean {
+  return headers.get('origin') !== undefined || headers.get('sec-fetch-site') !== undefined;
+}
+
 /**
  * Whether another site's page made this request. Asked for writes and upgrades below `/_ropeline/`.
  * `host` is the public host with its port, as the browser knows it. A request without either header comes from a
@@ -28,10 +33,16 @@ export function isNavigation(method: string, headers: RequestHeaders): boolean {
   return headers.get('accept')?.includes('text/html') ?? false;
 }
 
-/** A browser that fetches ahead of a click: it must not take a place for it. */
+/** A look ahead of a visit that may never come: it must not take a place. */
+export function isLookAhead(method: string, headers: RequestHeaders): boolean {
+  return method === 'HEAD' || isPrefetch(headers);
+}
+
+/** Browsers say in one of these headers that they fetch ahead of a click. */
 export function isPrefetch(headers: RequestHeaders): boolean {
-  const purpose = headers.get('sec-purpose') ?? headers.get('purpose') ?? headers.get('x-moz') ?? '';
-  return purpose.includes('prefetch') || purpose.includes('prerender');
+  return ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].some((name) =>
+    /\b(prefetch|prerender|preview)\b/i.test(headers.get(name) ?? ''),
+  );
 }
 
 /** A CORS preflight passes to the upstream: it carries no credentials and asks for nothing. */

@@ -3,14 +3,14 @@ import type { Exchange } from '../transport/http.ts';
 import { AdmissionCheck } from './admission-check.ts';
 import { respondJson } from './answers.ts';
 import type { Context } from './context.ts';
-import { outsideOf } from './forwarded.ts';
-import { isCrossSite } from './origin.ts';
+import { isSecure, outsideOf } from './forwarded.ts';
+import { fromPage, isCrossSite } from './origin.ts';
 import { authz } from './routes/authz.ts';
 import { enter } from './routes/enter.ts';
 import { page } from './routes/page.ts';
 import { site } from './routes/site.ts';
 import { claim, join, leave, show, status } from './routes/visit.ts';
-import { isSecure, type VisitRequest } from './visit-request.ts';
+import type { VisitRequest } from './visit-request.ts';
 
 const own = '/_ropeline/';
 const roomsPrefix = '/_ropeline/rooms/';
@@ -66,7 +66,7 @@ function roomRoute(context: Context, exchange: Exchange): void | Promise<void> {
     });
   }
   if (route.method !== 'GET') refuseCrossSite(context, exchange);
-  return route.run({ context, exchange, room, secure: isSecure(context, exchange) });
+  return route.run({ context, exchange, room, secure: isSecure(exchange, context.trusted) });
 }
 
 function ownRoute(context: Context, check: AdmissionCheck, exchange: Exchange): void | Promise<void> {
@@ -105,6 +105,7 @@ function asset(context: Context, exchange: Exchange): void {
 }
 
 function refuseCrossSite(context: Context, exchange: Exchange): void {
-  if (isCrossSite(exchange.headers, outsideOf(exchange, context.trusted).host))
-    throw new AppError('cross-site');
+  if (!fromPage(exchange.headers)) return;
+  const { host } = outsideOf(exchange, context.trusted);
+  if (isCrossSite(exchange.headers, host)) throw new AppError('cross-site');
 }

@@ -7,7 +7,6 @@ import type { Exchange } from '../transport/http.ts';
 import { roomAddress } from './answers.ts';
 import type { Context } from './context.ts';
 import { placeTicketOf } from './credentials.ts';
-import { outsideOf } from './forwarded.ts';
 
 /** A request to one room's own routes. */
 export type VisitRequest = {
@@ -17,10 +16,6 @@ export type VisitRequest = {
   /** Cookies need `Secure`. */
   readonly secure: boolean;
 };
-
-export function isSecure(context: Context, exchange: Exchange): boolean {
-  return outsideOf(exchange, context.trusted).proto === 'https';
-}
 
 /** The visitor whose ticket the request carries; throws `no-place` without one, `bad-ticket` for a forged one. */
 export async function requireVisitor(
@@ -67,8 +62,11 @@ export async function claimEntry(
   }
   const outcome = await context.visits.claim(room, visitor);
   if (!outcome.claimed) throw new AppError(outcome.why);
+  const { turn } = outcome;
+  const deadline =
+    (await context.sessions.extended(room, visitor.id, turn, outcome.deadline)) ?? outcome.deadline;
   const lane = room.cursor.lanes[visitor.lane] ?? '';
-  const entryToken = await context.sessions.issue(room, visitor.id, outcome.turn, outcome.deadline, lane);
+  const entryToken = await context.sessions.issue(room, visitor.id, turn, deadline, lane);
   const target = roomAddress(room.name, 'enter', to);
-  return { entry: { entryToken, expiresAt: outcome.deadline, target }, deadline: outcome.deadline };
+  return { entry: { entryToken, expiresAt: deadline, target }, deadline };
 }

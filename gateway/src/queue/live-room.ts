@@ -155,14 +155,14 @@ export class LiveRoom {
   receive(text: string): void {
     const broadcast = parseBroadcast(text);
     if (broadcast.epochId !== this.cursor.epochId) {
-      void this.refresh();
+      this.#catchUp(() => this.refresh());
       return;
     }
     const missed = broadcast.message > this.#message + 1 && this.#message > 0;
     this.#message = Math.max(this.#message, broadcast.message);
     this.cursor.saw(broadcast.sequence);
     for (const event of broadcast.events) this.#apply(event, broadcast);
-    if (missed) void this.resync();
+    if (missed) this.#catchUp(() => this.resync());
   }
 
   stop(): void {
@@ -202,6 +202,11 @@ export class LiveRoom {
     this.metrics.admitted(tick.admitted);
     this.metrics.lapsed(tick.lapsed);
     this.metrics.pace(tick, this.rules.admission, this.state === 'open' || this.state === 'drained');
+  }
+
+  /** Reads on the broadcast's word. Redis going away meanwhile is no error: all is read again when it is back. */
+  #catchUp(read: () => Promise<unknown>): void {
+    read().catch((error: unknown) => this.#log.debug({ err: error }, 'not read'));
   }
 
   #nextChange(): number | undefined {
@@ -311,7 +316,7 @@ export class LiveRoom {
         this.activeNow = event.active;
         return;
       case 'changed':
-        if (broadcast.version !== this.version) void this.refresh();
+        if (broadcast.version !== this.version) this.#catchUp(() => this.refresh());
         return;
       case 'roll-call':
         for (const visitor of this.roster.all()) {
@@ -319,7 +324,7 @@ export class LiveRoom {
         }
         return;
       case 'reset':
-        void this.refresh();
+        this.#catchUp(() => this.refresh());
         return;
       case 'queue-ended':
         for (const visitor of [...this.roster.all()]) {

@@ -1,5 +1,4 @@
 import type { EntryClaims } from '@ropeline/core/protocol/entry.ts';
-import type { Entry } from '@ropeline/core/protocol/status.ts';
 import type { EntrySigner } from '@ropeline/core/token/entry-token.ts';
 import type { LiveRoom } from './live-room.ts';
 
@@ -35,27 +34,33 @@ export class SessionTokens {
   }
 
   /**
-   * With `session.renew`: the first use under half a token's life awaits one extend (batched) and gives a new token;
-   * undefined when there is nothing to renew, the session is over, or Redis is away.
+   * With `session.renew`: the first use under half a session's life awaits one extend (batched per event-loop turn).
+   * The new deadline in Unix ms; undefined when there is nothing to renew, the session is over, or Redis is away.
    */
-  async renewed(
+  async extended(
     room: LiveRoom,
-    claims: EntryClaims,
-  ): Promise<{ token: string; deadline: number } | undefined> {
+    visitor: string,
+    turn: number,
+    deadline: number,
+  ): Promise<number | undefined> {
     const { renew, ttlSeconds } = room.rules.session;
-    const left = claims.exp - room.cursor.now() / 1_000;
-    if (!renew || left > ttlSeconds / 2 || room.link !== 'up') return undefined;
-    const turn = Number(claims.jti.slice(claims.jti.lastIndexOf('.') + 1));
+    if (!renew || room.link !== 'up' || deadline - room.cursor.now() > ttlSeconds * 500) return undefined;
     try {
-      const deadline = await room.engine.renew(room.cursor, claims.sub, turn);
-      if (deadline === 0) return undefined;
-      return { token: await this.issue(room, claims.sub, turn, deadline, claims.lane), deadline };
+      const extended = await room.engine.renew(room.cursor, visitor, turn);
+      return extended === 0 ? undefined : extended;
     } catch {
       return undefined;
     }
   }
-}
 
-export function entryOf(token: string, deadline: number, target: string): Entry {
-  return { entryToken: token, expiresAt: deadline, target };
+  /** A token with the same `jti` for a session that was extended just now; see {@link extended}. */
+  async renewed(
+    room: LiveRoom,
+    claims: EntryClaims,
+  ): Promise<{ token: string; deadline: number } | undefined> {
+    const turn = Number(claims.jti.slice(claims.jti.lastIndexOf('.') + 1));
+    const deadline = await this.extended(room, claims.sub, turn, claims.exp * 1_000);
+    if (deadline === undefined) return undefined;
+    return { token: await this.issue(room, claims.sub, turn, deadline, claims.lane), deadline };
+  }
 }

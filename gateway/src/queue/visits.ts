@@ -170,7 +170,9 @@ export async function ask<T>(room: LiveRoom, call: () => Promise<T>): Promise<T>
   }
 }
 
+/** What a script itself refuses to run is our mistake and no outage. */
 function fail(cause: unknown): never {
+  if (cause instanceof Error && cause.name === 'ReplyError' && cause.message.startsWith('ERR')) throw cause;
   throw away(cause);
 }
 

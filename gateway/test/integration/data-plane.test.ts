@@ -286,3 +286,41 @@ test('while Redis is away joins get 503, sockets stay and are told, and all goes
   expect(joined.position).toBe(2);
   expect(client.socket.readyState).toBe(1);
 });
+
+test('the first use in the second half of a session renews it with the same jti; a fixed session is never renewed', async () => {
+  const upstream = await startUpstream();
+  for (const renew of [true, false]) {
+    const gateway = await startGateway({ rules: { ...fast, session: { ttlSeconds: 10, renew } }, upstream });
+    const { ticket } = await join(gateway);
+    const entry = await until(async () => {
+      const claimed = await fetch(at(gateway, '/claim'), { method: 'POST', ...bearer(ticket) });
+      return claimed.status === 200 ? ((await claimed.json()) as Entry) : undefined;
+    });
+    const use = (): Promise<Response> =>
+      fetch(`${gateway.origin}/x`, { headers: { 'x-ropeline-entry': entry.entryToken } });
+    expect((await use()).headers.getSetCookie()).toEqual([]);
+    const last = await until(async () => {
+      const answer = await use();
+      return answer.headers.has('x-ropeline-entry') || answer.status === 401 ? answer : undefined;
+    }, 15_000);
+    expect(last.status).toBe(renew ? 200 : 401);
+    if (!renew) continue;
+    const claims = (token: string): { jti: string; exp: number } =>
+      JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString());
+    const renewed = claims(last.headers.get('x-ropeline-entry') as string);
+    expect(renewed.jti).toBe(claims(entry.entryToken).jti);
+    expect(renewed.exp).toBeGreaterThan(claims(entry.entryToken).exp);
+    expect(last.headers.getSetCookie()[0]).toContain(`ropeline_entry_${gateway.room.name}=`);
+  }
+});
+
+test('a HEAD and a prefetch of the page or the way in take no place', async () => {
+  const gateway = await startGateway({ rules: busy });
+  const cookie = 'ropeline_test=1';
+  await fetch(at(gateway, '/page?to=/'), { method: 'HEAD', headers: { cookie } });
+  await navigate(at(gateway, '/page?to=/'), { cookie, 'sec-purpose': 'prefetch' });
+  await navigate(at(gateway, '/enter?to=/'), { cookie, purpose: 'prefetch' });
+  expect((await join(gateway)).status.position).toBe(1);
+  const page = await navigate(at(gateway, '/page?to=/'), { cookie });
+  expect(page.cookies[0]).toContain('ropeline_place=');
+});

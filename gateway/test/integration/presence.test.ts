@@ -11,7 +11,9 @@ const rules = {
 };
 
 async function join(gateway: TestGateway): Promise<{ ticket: string; visitor: string }> {
-  const answer = await fetch(`${gateway.origin}/_ropeline/rooms/${gateway.room.name}/join`, { method: 'POST' });
+  const answer = await fetch(`${gateway.origin}/_ropeline/rooms/${gateway.room.name}/join`, {
+    method: 'POST',
+  });
   const status = (await answer.json()) as Status;
   return { ticket: status.place as string, visitor: status.visitor };
 }

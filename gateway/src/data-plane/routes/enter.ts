@@ -10,7 +10,7 @@ import {
   setPlaceCookie,
   setTestCookie,
 } from '../credentials.ts';
-import { isPrefetch } from '../origin.ts';
+import { isLookAhead } from '../origin.ts';
 import { safeTarget } from '../path.ts';
 import { claimEntry, type VisitRequest } from '../visit-request.ts';
 
@@ -28,7 +28,7 @@ export async function enter(request: VisitRequest): Promise<void> {
   if (found?.visitor !== undefined && hasTurn(found.visitor)) return goIn(request, found.visitor, to, []);
   if (found?.visitor !== undefined && !isFinished(found.visitor)) return redirect(exchange, 303, page);
 
-  if (!room.looksIdle || context.isDraining() || isPrefetch(exchange.headers))
+  if (!room.looksIdle || context.isDraining() || isLookAhead(exchange.method, exchange.headers))
     return redirect(exchange, 303, page);
   if (!hasTestCookie(exchange.headers)) {
     if (query.get('c') === '1') return redirect(exchange, 303, page);

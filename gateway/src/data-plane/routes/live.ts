@@ -23,8 +23,12 @@ export type LiveData = {
   readonly room: LiveRoom;
   readonly ticket: string | undefined;
   watch: LiveWatch | undefined;
+  /** What the client said before its place was found. */
+  early: string[];
 };
 
+/** A client that says more than this before it is answered has no reason to. */
+const mostEarly = 4;
 const livePath = /^\/_ropeline\/rooms\/([a-z0-9-]{1,40})\/live$/;
 
 /**
@@ -41,7 +45,7 @@ export function decideUpgrade(context: Context, request: RequestView): UpgradeDe
   const inProtocol = offered.find((name) => name.startsWith(ticketSubprotocolPrefix));
   const ticket = inProtocol?.slice(ticketSubprotocolPrefix.length) ?? placeTicketOf(request.headers);
   const protocol = offered.includes(liveSubprotocol) ? liveSubprotocol : undefined;
-  return { accept: true, protocol, data: { room, ticket, watch: undefined } };
+  return { accept: true, protocol, data: { room, ticket, watch: undefined, early: [] } };
 }
 
 export function liveHandler(context: Context): SocketHandler<LiveData> {
@@ -54,9 +58,15 @@ export function liveHandler(context: Context): SocketHandler<LiveData> {
       if (found === undefined) return closeWith(socket, 'unavailable', 1_000 + Math.random() * 2_000);
       if (found.visitor === undefined) return closeWith(socket, found.why);
       if (!socket.isOpen) return;
-      socket.data.watch = new LiveWatch(context, socket, room, found.visitor, found.freshTicket);
+      const watch = new LiveWatch(context, socket, room, found.visitor, found.freshTicket);
+      socket.data.watch = watch;
+      for (const text of socket.data.early) await watch.receive(text);
     },
-    message: (socket, text) => socket.data.watch?.receive(text),
+    message: (socket, text) => {
+      const { watch, early } = socket.data;
+      if (watch !== undefined) return watch.receive(text);
+      if (early.length < mostEarly) early.push(text);
+    },
     close: (socket) => socket.data.watch?.end(),
   };
 }

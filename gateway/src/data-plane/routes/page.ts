@@ -5,7 +5,7 @@ import { publicRoom, statusOf } from '../../queue/numbers.ts';
 import type { Header } from '../../transport/http.ts';
 import { queryOf } from '../answers.ts';
 import { hasTestCookie, placeTicketOf, setPlaceCookie, setTestCookie } from '../credentials.ts';
-import { isPrefetch } from '../origin.ts';
+import { isLookAhead } from '../origin.ts';
 import { decidePage } from '../page/decide-page.ts';
 import { pageHeaders } from '../page/page-headers.ts';
 import { renderPage } from '../page/render-page.ts';
@@ -27,7 +27,7 @@ export async function page(request: VisitRequest): Promise<void> {
     hasPlace: place !== undefined,
     hasTestCookie: hasTestCookie(exchange.headers),
     checked: query.get('c') === '1',
-    isPrefetch: isPrefetch(exchange.headers),
+    isPrefetch: isLookAhead(exchange.method, exchange.headers),
   });
   const shown: Shown =
     decision === 'join' ? await joinForPage(request) : (place ?? { status: null, cookies: [] });
@@ -39,7 +39,7 @@ export async function page(request: VisitRequest): Promise<void> {
     status: shown.status,
     publicState: publicRoom(room),
     ...(shown.problem === undefined ? {} : { problem: shown.problem }),
-    needsTestCookie: decision === 'test' || decision === 'preview',
+    needsTestCookie: decision === 'test',
     cookiesOff: decision === 'cookies-off',
     confirm: room.rules.claim.confirm,
     ...(Number.isSafeInteger(startedAhead) && startedAhead >= 0 ? { startedAhead } : {}),
