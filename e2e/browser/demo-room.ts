@@ -11,8 +11,13 @@ export type DemoRoom = {
   readonly visitor: (options?: BrowserContextOptions) => Promise<Page>;
   /** Address below the gateway. */
   readonly at: (path: string) => string;
+  /** Merges rules, as the operator does; the test puts back what it changes. */
+  readonly patch: (rules: object) => Promise<void>;
+  /** As the ticket service does. */
+  readonly signal: (stock: { capacity: number; held: number; sold: number }) => Promise<void>;
   readonly pause: () => Promise<void>;
   readonly resume: () => Promise<void>;
+  readonly reset: () => Promise<void>;
 };
 
 /** Starts both before the tests of the file; every visitor has to queue, whatever the threshold. */
@@ -47,18 +52,22 @@ function demoRoom(ropeline: Ropeline, browser: Browser): DemoRoom {
       return context.newPage();
     },
     at: (path) => new URL(path, ropeline.addresses.gateway).href,
+    patch: (rules) => operator(ropeline, 'PATCH', '', rules),
+    signal: (stock) => operator(ropeline, 'POST', '/signals', { stock }),
     pause: () => operator(ropeline, 'POST', '/pause'),
     resume: () => operator(ropeline, 'POST', '/resume'),
+    reset: () => operator(ropeline, 'POST', '/reset'),
   };
 }
 
-/** Pauses the room for a test and lets everybody in and out of it again afterwards. */
+/** Pauses the room for a test. Afterwards it is open and empty again, whoever the test has left in it. */
 export async function pausedRoom(room: DemoRoom): Promise<void> {
   await room.pause();
   onTestFinished(async () => {
+    await room.reset();
     await room.resume();
-    await until(async () => (await publicRoom(room)).waiting === 0, 60_000);
-  }, 70_000);
+    await until(async () => (await publicRoom(room)).waiting === 0);
+  });
 }
 
 export async function publicRoom(room: DemoRoom): Promise<PublicRoom> {
@@ -74,6 +83,8 @@ async function operator(ropeline: Ropeline, method: string, action: string, body
       ...(body && { 'content-type': 'application/json' }),
     },
     ...(body && { body: JSON.stringify(body) }),
+  }).catch((cause: unknown) => {
+    throw new Error(`the control plane is away; Ropeline has said:\n${ropeline.output()}`, { cause });
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${action}: ${answer.status} ${text}`);

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { until } from '../../testing/until.ts';
 import { processesOf } from '../support/processes-of.ts';
 import { liveSocket, pausedRoom, positionOn, publicRoom, useDemoRoom } from './demo-room.ts';
@@ -99,6 +99,39 @@ it('gives the place up on request, and a new one at the end', async () => {
   expect(await positionOn(page)).toBe(position + 1);
 });
 
+it('waits for a click at the turn where the room wants one, and has the focus there', async () => {
+  const room = demoRoom();
+  await room.patch({ claim: { confirm: 'click' } });
+  onTestFinished(() => room.patch({ claim: { confirm: 'auto' } }));
+  await pausedRoom(room);
+  const page = await room.visitor();
+  await page.goto(room.at('/'));
+  await positionOn(page);
+  await room.resume();
+  await page.locator('#heading:focus', { hasText: 'It is your turn' }).waitFor();
+  expect(await page.locator('#remaining').innerText()).toMatch(/^(0:[0-5]\d|1:00)$/);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(room.at('/'));
+});
+
+it('says at once that all is held, and that all is sold', async () => {
+  const room = demoRoom();
+  await pausedRoom(room);
+  const page = await room.visitor();
+  await page.goto(room.at('/'));
+  const position = await positionOn(page);
+  // Pausing comes first in the order of states, so it would hide that the stock is held.
+  await room.signal({ capacity: 1_000, held: 1_000, sold: 0 });
+  await room.resume();
+  await page.getByText('Everything left is being paid for by others').waitFor();
+  expect(await positionOn(page)).toBe(position);
+  await room.signal({ capacity: 1_000, held: 0, sold: 1_000 });
+  await page.getByRole('heading', { name: 'Sold out' }).waitFor();
+  expect(await page.title()).toBe('Sold out · demo');
+  expect(await page.locator('#place').isHidden()).toBe(true);
+});
+
 it('takes no place for a prefetch, nor for a client that keeps no cookies, and explains', async () => {
   const room = demoRoom();
   await pausedRoom(room);
@@ -107,6 +140,8 @@ it('takes no place for a prefetch, nor for a client that keeps no cookies, and e
   const prefetch = await fetch(address, { headers: { 'sec-purpose': 'prefetch' } });
   expect(prefetch.status).toBe(200);
   expect(prefetch.headers.getSetCookie()).toEqual([]);
+  // Shown after all, it begins from the beginning.
+  expect(await prefetch.text()).not.toContain('c=1');
   const first = await fetch(address);
   expect(first.headers.getSetCookie().join()).toMatch(/ropeline_test=/);
   expect(first.headers.get('content-security-policy')).toContain("default-src 'none'");

@@ -3,7 +3,7 @@ import { passed } from './verdict.ts';
 
 /** The report in words and tables. */
 export function markdown(report: Report, k6Report: string): string {
-  const { variant, date, machine, settings, checks, outcomes, errors, delays } = report;
+  const { variant, date, machine, settings, checks, outcomes, unanswered, troubles, delays } = report;
   return `${[
     `# ${title[variant] ?? variant}`,
     '',
@@ -17,9 +17,9 @@ export function markdown(report: Report, k6Report: string): string {
     '',
     ...table(['outcome', 'visitors'], Object.entries(outcomes)),
     '',
-    ...(Object.keys(errors).length === 0
-      ? ['No visitor was left without an answer.']
-      : table(['left without an answer because', 'visitors'], Object.entries(errors))),
+    ...counted('left without an answer because', unanswered, 'No visitor was left without an answer.'),
+    '',
+    ...counted('went wrong on the way, mended or not', troubles, 'Nothing went wrong on the way.'),
     '',
     ...table(
       ['delay, ms', 'median', 'p95', 'p99', 'max'],
@@ -62,6 +62,10 @@ const title: Record<string, string | undefined> = {
 
 function mark(kept: boolean | undefined): string {
   return kept === undefined ? 'not judged' : kept ? 'kept' : '**missed**';
+}
+
+function counted(what: string, counts: Readonly<Record<string, number>>, none: string): readonly string[] {
+  return Object.keys(counts).length === 0 ? [none] : table([what, 'times'], Object.entries(counts));
 }
 
 function table(

@@ -12,7 +12,10 @@ export type Report = {
   readonly settings: Readonly<Record<string, string | number | boolean>>;
   readonly checks: readonly Check[];
   readonly outcomes: Readonly<Record<string, number>>;
-  readonly errors: Readonly<Record<string, number>>;
+  /** Why visitors were left without an answer, counted. */
+  readonly unanswered: Readonly<Record<string, number>>;
+  /** What went wrong on the way, mended or not, counted. */
+  readonly troubles: Readonly<Record<string, number>>;
   /** By second from the first arrival; see {@link timeline}. */
   readonly timeline: readonly Second[];
   readonly delays: Readonly<Record<string, Quantiles>>;
@@ -93,6 +96,13 @@ export function quantiles(values: readonly number[]): Quantiles {
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? 0;
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+}
+
+/** What went wrong on the way, counted by kind. */
+export function troublesOf(stories: readonly Story[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const kind of stories.flatMap(({ troubles = [] }) => troubles)) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 /** Why visitors were left without an answer, counted. */

@@ -1,7 +1,8 @@
 import { sleep } from 'k6';
 import http, { type RefinedResponse } from 'k6/http';
-import { errors, toldLater, unresolved } from './numbers.ts';
+import { toldLater, unresolved } from './numbers.ts';
 import { settings } from './settings.ts';
+import { trouble } from './trouble.ts';
 
 /** What a visitor takes for an answer. A 503 is one as long as it says when to come back; see {@link ask}. */
 const answers = [200, 201, 202, 204, 402, 409] as const;
@@ -71,7 +72,7 @@ function send({ method, url, name, body, headers }: Request): RefinedResponse<'t
 
 function fail(kind: string): undefined {
   unresolved.add(true);
-  errors.add(1, { kind });
+  trouble(kind);
   return undefined;
 }
 

@@ -1,7 +1,7 @@
 import { sleep } from 'k6';
-import { errors } from './numbers.ts';
 import { ask } from './request.ts';
 import { settings } from './settings.ts';
+import { trouble } from './trouble.ts';
 
 /** The password of every seeded member. */
 const password = 'qwer1234';
@@ -47,7 +47,7 @@ export function reserve(visitor: number, run: string, accessToken: string, pass:
   }
   const code = String(answer.body['code']);
   if (code === 'sold-out' || code === 'all-held') return { kind: code };
-  errors.add(1, { kind: `reserve ${answer.status} ${code}` });
+  trouble(`reserve ${answer.status} ${code}`);
   return { kind: 'failed', why: `reserve: ${code}` };
 }
 
@@ -67,7 +67,7 @@ export function pay(orderId: string, accessToken: string): Paid {
     if (answer.status === 200) return outcome(String(answer.body['state']));
     if (answer.status !== 202 || Date.now() > deadline) {
       const why = `pay ${answer.status} ${String(answer.body['code'] ?? answer.body['state'])}`;
-      errors.add(1, { kind: why });
+      trouble(why);
       return { kind: 'failed', why };
     }
     sleep(1);
@@ -76,6 +76,6 @@ export function pay(orderId: string, accessToken: string): Paid {
 
 function outcome(state: string): Paid {
   if (state === 'COMPLETED') return { kind: 'completed' };
-  errors.add(1, { kind: `pay gave ${state}` });
+  trouble(`pay gave ${state}`);
   return { kind: 'failed', why: `pay gave ${state}` };
 }

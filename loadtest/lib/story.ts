@@ -26,6 +26,8 @@ export type Story = {
   acceptedAt?: number;
   endedAt?: number;
   reopened: number;
+  /** What went wrong on the way, whether or not a retry mended it. */
+  troubles?: readonly string[];
   outcome: Outcome;
   why?: string;
 };

@@ -1,9 +1,10 @@
 import { WebSocket } from 'k6/websockets';
 import { liveSubprotocol, ticketSubprotocolPrefix } from '../../core/src/protocol/entry.ts';
 import type { ServerMessage } from '../../core/src/protocol/live.ts';
-import { errors, socketsReopened } from './numbers.ts';
+import { socketsReopened } from './numbers.ts';
 import { settings } from './settings.ts';
 import type { Story } from './story.ts';
+import { trouble } from './trouble.ts';
 import type { Waited } from './waiting-room.ts';
 
 /** A close event of k6; its members are not in @types/k6. */
@@ -66,8 +67,7 @@ function watch(turn: Turn, deadline: number): Promise<Waited | Closed> {
       if (end !== undefined) finish(end);
     });
     socket.addEventListener('error', (event) => {
-      if (!over)
-        errors.add(1, { kind: `socket: ${String((event as { error: unknown }).error).slice(0, 60)}` });
+      if (!over) trouble(`socket: ${String((event as { error: unknown }).error).slice(0, 60)}`);
     });
     socket.addEventListener('close', (event) => finish(closed(event as unknown as CloseEvent)));
   });

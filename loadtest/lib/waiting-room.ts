@@ -1,7 +1,7 @@
 import type { Entry, Status } from '../../core/src/protocol/status.ts';
-import { errors } from './numbers.ts';
 import { type Answer, ask } from './request.ts';
 import { settings } from './settings.ts';
+import { trouble } from './trouble.ts';
 
 /** A place in the queue, or the refusal that is an answer too. */
 export type Joined =
@@ -54,7 +54,7 @@ export function claim(ticket: string): Entry | undefined {
   });
   if (answer === undefined) return undefined;
   if (answer.status === 200) return answer.body as unknown as Entry;
-  errors.add(1, { kind: `claim ${answer.status} ${String(answer.body['code'])}` });
+  trouble(`claim ${answer.status} ${String(answer.body['code'])}`);
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Rules } from '../check/admission-bound.ts';
 import { type Ledger, readLedger } from '../check/ledger.ts';
 import { outboxEmptyAfter } from '../check/outbox.ts';
-import { delaysOf, type Report, timeline, unansweredBecause } from '../check/report.ts';
+import { delaysOf, type Report, timeline, troublesOf, unansweredBecause } from '../check/report.ts';
 import { markdown } from '../check/report-markdown.ts';
 import { readRecord } from '../check/room-record.ts';
 import { RoomWatch, type Sample } from '../check/room-watch.ts';
@@ -178,7 +178,8 @@ async function conclude(
     },
     checks,
     outcomes: countOutcomes(stories),
-    errors: unansweredBecause(stories, options.visitors),
+    unanswered: unansweredBecause(stories, options.visitors),
+    troubles: troublesOf(stories),
     delays: delaysOf(stories, record),
     peakOutbox: watch.samples.reduce((most, { outbox }) => Math.max(most, outbox), 0),
     timeline: timeline(watch.samples, record, start),

@@ -4,7 +4,7 @@ import exec from 'k6/execution';
 import type { Options } from 'k6/options';
 import { entryHeader } from '../../core/src/protocol/entry.ts';
 import type { Status } from '../../core/src/protocol/status.ts';
-import { admittedToTold, arrivalToAnswer, errors, steps } from '../lib/numbers.ts';
+import { admittedToTold, arrivalToAnswer, steps } from '../lib/numbers.ts';
 import { report } from '../lib/report.ts';
 import { expectAnswers } from '../lib/request.ts';
 import { declinePayments, prepareRoom } from '../lib/room-control.ts';
@@ -12,6 +12,7 @@ import { settings } from '../lib/settings.ts';
 import { logIn, type Pass, pay, reserve } from '../lib/shop.ts';
 import { beginStory, type Story } from '../lib/story.ts';
 import type { Summary } from '../lib/summary.ts';
+import { trouble, troublesSoFar } from '../lib/trouble.ts';
 import { waitByPolling } from '../lib/wait-by-polling.ts';
 import { waitOnSocket } from '../lib/wait-on-socket.ts';
 import { claim, join, leave, type Waited } from '../lib/waiting-room.ts';
@@ -69,10 +70,11 @@ export default async function visit({ run }: { readonly run: string }): Promise<
     if (variant === 'direct') shop(story, run, {});
     else await throughTheRoom(story, run, polls);
   } catch (error) {
-    errors.add(1, { kind: `script: ${String(error).slice(0, 80)}` });
+    trouble(`script: ${String(error).slice(0, 80)}`);
     story.why = String(error);
   }
   story.endedAt = Date.now();
+  if (troublesSoFar().length > 0) story.troubles = troublesSoFar();
   if (story.outcome !== 'unanswered') {
     steps.answered.add(1);
     arrivalToAnswer.add((story.acceptedAt ?? story.toldAt ?? story.endedAt) - story.arrivedAt);
@@ -98,7 +100,7 @@ async function throughTheRoom(story: Story, run: string, polls: boolean): Promis
   const waited = await wait(story, joined, polls, deadline);
   if (waited.kind === 'failed') {
     story.why = waited.why;
-    errors.add(1, { kind: waited.why });
+    trouble(waited.why);
     return;
   }
   if (waited.kind === 'sold-out') {
