@@ -21,11 +21,8 @@ ARGV
   2 sequence  count   the highest the caller has seen
   3 lanes     text    the lanes as the caller knows them
   4 channel   text    the room's broadcast
-  + visitor   text    id of the place
-  + lane      index   from 1
-  + score     number  of the ticket; 0 = no ticket
-  + older     0|1     the ticket is of an older epoch
-  + fresh     text    id for a new place when this one is over; empty = none
+  + join      text    `visitor:lane`, or of a ticket `visitor:lane:score:older:fresh`: lane from 1, older 1 when the
+                      ticket is of an older epoch, fresh the id of a new place when this one is over
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, then per visitor: code, score, deadline ms,
   turn (codes 0 and 1: the position in the lane), fresh used 0|1}
   code: 0 new place, waiting; 1 same, waiting; 2 new, admitted at once; 3 same, admitted; 4 same, active;
@@ -53,15 +50,17 @@ local sequence = next_sequence()
 local room = open_seats(rules, lanes, now)
 local reply, lines = { OK, sequence, now }, {}
 
-for i = 5, #ARGV, 5 do
-  local visitor, lane, score = ARGV[i], lanes[tonumber(ARGV[i + 1])], tonumber(ARGV[i + 2])
-  local code, deadline, turn, used = nil, 0, 0, 0
-  if score > 0 then
-    code, score, deadline, turn = find_place(visitor, lane, score, ARGV[i + 3] == '1', room)
-    if not code then visitor, used = ARGV[i + 4], 1 end
+for i = 5, #ARGV do
+  local visitor, lane_index, ticket = string.match(ARGV[i], '^([^:]+):(%d+)(.*)$')
+  local lane = lanes[tonumber(lane_index)]
+  local code, score, deadline, turn, used = nil, 0, 0, 0, 0
+  if ticket ~= '' then
+    local held, older, fresh = string.match(ticket, '^:(%d+):(%d):(.+)$')
+    code, score, deadline, turn = find_place(visitor, lane, tonumber(held), older == '1', room)
+    if not code then visitor, used = fresh, 1 end
   end
   if not code then
-    score = 0
+    score, deadline, turn = 0, 0, 0
     if closed_code then
       code = closed_code
     elseif rules.max_waiting > 0 and room.waiting >= rules.max_waiting and not may_pass(room, state) then

@@ -5,6 +5,8 @@ local BASE, EPOCH_SPAN = 4503599627370496, 1073741824
 local function open_seats(rules, lanes, now)
   local kept = redis.call('HMGET', pacer, 'epoch', 'next', 'joined')
   local room = { rules = rules, lanes = lanes, now = now, waiting = waiting_in(lanes), new = 0 }
+  for _, lane in ipairs(lanes) do lane.seats = {} end
+  room.leases, room.lease_until = {}, lease_deadline(now, rules.lease)
   room.base = BASE + tonumber(kept[1]) * EPOCH_SPAN
   room.next, room.joined = tonumber(kept[2]), tonumber(kept[3]) or 0
   room.inside = redis.call('ZCARD', admitted) + redis.call('ZCARD', active)
@@ -42,8 +44,9 @@ local function new_place(visitor, lane, room, state, lines)
     note_last_admitted(lane.name, score)
     return 2, score, claim_by, turn
   end
-  redis.call('ZADD', lane.queue, score, visitor)
-  redis.call('ZADD', presence, lease_deadline(room.now, room.rules.lease), visitor)
+  local seats, leases = lane.seats, room.leases
+  seats[#seats + 1], seats[#seats + 2] = score, visitor
+  leases[#leases + 1], leases[#leases + 2] = room.lease_until, visitor
   room.waiting, lane.waiting = room.waiting + 1, lane.waiting + 1
   return 0, score, 0, lane.waiting
 end
@@ -51,7 +54,7 @@ end
 local function wait_again(visitor, lane, score, room)
   redis.call('ZADD', lane.queue, score, visitor)
   redis.call('ZREM', lane.away, visitor)
-  redis.call('ZADD', presence, lease_deadline(room.now, room.rules.lease), visitor)
+  redis.call('ZADD', presence, room.lease_until, visitor)
   room.waiting, lane.waiting = room.waiting + 1, lane.waiting + 1
   return 1, score, 0, redis.call('ZRANK', lane.queue, visitor) + 1
 end
@@ -79,7 +82,12 @@ local function find_place(visitor, lane, score, older, room)
   return nil
 end
 
+-- The new places of the batch, one call a lane: their ids are fresh, so nobody in the batch looks for them.
 local function close_seats(room)
+  for _, lane in ipairs(room.lanes) do
+    if #lane.seats > 0 then redis.call('ZADD', lane.queue, unpack(lane.seats)) end
+  end
+  if #room.leases > 0 then redis.call('ZADD', presence, unpack(room.leases)) end
   redis.call('HSET', pacer, 'next', string.format('%.0f', room.next), 'joined', string.format('%.0f', room.joined))
   if room.filled then store_bucket(room.rules, room.tokens, room.now) end
   if room.new > 0 then

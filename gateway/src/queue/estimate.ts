@@ -7,6 +7,8 @@ export class Outflow {
   readonly #counts = new Array<number>(windowSeconds).fill(0);
   #second = 0;
   #since = 0;
+  #measuredAt = 0;
+  #measured: number | undefined;
 
   /** `now` in Unix ms. */
   admitted(count: number, now: number): void {
@@ -19,11 +21,20 @@ export class Outflow {
     this.#counts.fill(0);
     this.#second = Math.floor(now / 1_000);
     this.#since = this.#second;
+    this.#measuredAt = 0;
   }
 
   /** Admissions a second over the whole seconds measured; undefined before five of them. */
   perSecond(now: number): number | undefined {
     const second = this.#turn(now);
+    if (second !== this.#measuredAt) {
+      this.#measuredAt = second;
+      this.#measured = this.#measure(second);
+    }
+    return this.#measured;
+  }
+
+  #measure(second: number): number | undefined {
     const measured = Math.min(windowSeconds - 1, second - this.#since);
     if (measured < 5) return undefined;
     let sum = 0;

@@ -298,7 +298,7 @@ export class LiveRoom {
       lane: visitor.lane,
       score: visitor.score,
     });
-    if (found.state === 'waiting' && visitor.watchers.size > 0) await this.hold(visitor);
+    if (found.state === 'waiting' && visitor.watchers.length > 0) await this.hold(visitor);
     const state = found.state === 'away' ? 'abandoned' : found.state === 'unknown' ? 'ended' : found.state;
     if (state === 'sold-out' || state === 'closed') this.#move(visitor, 'rejected', { reason: state });
     else if (state !== visitor.state || found.turn !== visitor.turn) this.#move(visitor, state, found);
@@ -320,7 +320,7 @@ export class LiveRoom {
         return;
       case 'roll-call':
         for (const visitor of this.roster.all()) {
-          if (visitor.watchers.size > 0 && visitor.state === 'waiting') void this.hold(visitor);
+          if (visitor.watchers.length > 0 && visitor.state === 'waiting') void this.hold(visitor);
         }
         return;
       case 'reset':
@@ -350,7 +350,7 @@ export class LiveRoom {
     const visitor = this.roster.get(event.visitor);
     if (visitor === undefined) return;
     if (event.type === 'called') {
-      if (visitor.watchers.size > 0) void this.hold(visitor);
+      if (visitor.watchers.length > 0) void this.hold(visitor);
       return;
     }
     const { state, ...facts } = outcomeOf(event);
@@ -375,7 +375,7 @@ export class LiveRoom {
       return;
     }
     Object.assign(visitor, { reason: undefined, ...facts, state });
-    for (const watcher of [...visitor.watchers]) watcher.changed(visitor, isOver(state));
+    for (const watcher of visitor.watchers) watcher.changed(visitor, isOver(state));
   }
 
   #tellWatchers(): void {

@@ -1,4 +1,4 @@
-import type { Eta, PublicRoom, Reason, Status } from '@ropeline/core/protocol/status.ts';
+import type { Eta, PublicRoom, RoomState, Status } from '@ropeline/core/protocol/status.ts';
 import { estimate } from './estimate.ts';
 import type { LiveRoom } from './live-room.ts';
 import { reasonOf } from './room-state.ts';
@@ -16,51 +16,59 @@ export type Numbers = {
 
 const none: Numbers = { position: null, ahead: null, waiting: null, etaSeconds: null };
 
-/** Position and estimate of a visitor, from memory. */
-export function numbersOf(room: LiveRoom, visitor: Visitor): Numbers {
-  if (visitor.state !== 'waiting' || room.state === 'prequeue') return none;
+/** Position and estimate of a visitor, from memory. `state` is the room's, if it is known already. */
+export function numbersOf(room: LiveRoom, visitor: Visitor, state: RoomState = room.state): Numbers {
+  if (visitor.state !== 'waiting' || state === 'prequeue') return none;
   const position = room.rankOf(visitor);
   if (position === undefined) return none;
   const waiting = Math.max(position, room.sketches[visitor.lane]?.waiting ?? 0);
-  return { position, ahead: position - 1, waiting, etaSeconds: etaOf(room, visitor.lane, position - 1) };
+  const moves = state === 'open' || state === 'drained';
+  const etaSeconds = moves ? etaOf(room, visitor.lane, position - 1) : null;
+  return { position, ahead: position - 1, waiting, etaSeconds };
 }
 
 function etaOf(room: LiveRoom, lane: number, ahead: number): Eta | null {
-  if (room.state !== 'open' && room.state !== 'drained') return null;
   const { lanes, admission } = room.rules;
+  const perSecond = room.outflow.perSecond(room.cursor.now()) ?? admission.ratePerMinute / 60;
+  if (lanes.length === 1) return estimate(ahead, perSecond);
   const weights = lanes.reduce((sum, { weight }, i) => sum + (room.sketches[i]?.waiting ? weight : 0), 0);
   const share = weights === 0 ? 1 : (lanes[lane]?.weight ?? 1) / weights;
-  const measured = room.outflow.perSecond(room.cursor.now());
-  return estimate(ahead, (measured ?? admission.ratePerMinute / 60) * Math.min(1, share));
+  return estimate(ahead, perSecond * Math.min(1, share));
 }
 
 /** The wire's *status* of a visitor. `place` is a fresh ticket to take over. */
 export function statusOf(room: LiveRoom, visitor: Visitor, place?: string): Status {
   const state = room.state;
   const waits = visitor.state === 'waiting';
-  const reason: Reason | undefined = (waits ? reasonOf(state) : undefined) ?? visitor.reason;
+  const reason = (waits ? reasonOf(state) : undefined) ?? visitor.reason;
+  const { position, ahead, waiting, etaSeconds } = numbersOf(room, visitor, state);
   const { opensAt } = room.rules.schedule;
   const message = room.rules.page.message;
-  return {
+  const status: Writable<Status> = {
     room: room.name,
     visitor: visitor.id,
     state: waits && state === 'prequeue' ? 'scheduled' : visitor.state,
     lane: room.cursor.lanes[visitor.lane] ?? '',
-    ...numbersOf(room, visitor),
-    ...(visitor.state === 'admitted' ? { claimBy: visitor.deadline } : {}),
-    pollAfterMs: pollAfterMs(room, visitor),
-    ...(opensAt === undefined ? {} : { opensAt }),
-    ...(message === '' ? {} : { message }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(place === undefined ? {} : { place }),
+    position,
+    ahead,
+    waiting,
+    etaSeconds,
+    pollAfterMs: pollAfterMs(position),
     serverTime: Math.round(room.cursor.now()),
   };
+  if (visitor.state === 'admitted') status.claimBy = visitor.deadline;
+  if (opensAt !== undefined) status.opensAt = opensAt;
+  if (message !== '') status.message = message;
+  if (reason !== undefined) status.reason = reason;
+  if (place !== undefined) status.place = place;
+  return status;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Two seconds near the front, five further back, by up to a fifth sooner so that polls spread. */
-function pollAfterMs(room: LiveRoom, visitor: Visitor): number {
-  const near = visitor.state !== 'waiting' || (room.rankOf(visitor) ?? 1) <= 1_000;
-  const base = near ? 2_000 : slowestPollMs;
+function pollAfterMs(position: number | null): number {
+  const base = position === null || position <= 1_000 ? 2_000 : slowestPollMs;
   return Math.round(base * (0.8 + 0.2 * Math.random()));
 }
 

@@ -25,13 +25,15 @@ export type Visitor = {
   reason: Reason | undefined;
   /** Position at the join or the last look-up, until a sketch covers the score; 0 = not known. */
   rankHint: number;
-  readonly watchers: Set<Watcher>;
+  /** Open sockets here; replaced, never changed in place. */
+  watchers: readonly Watcher[];
   /** Local ms: last seen by a request or socket, and when its lease was last sent. */
   seenAt: number;
   leasedAt: number;
 };
 
 const forgetAfterMs = 60_000;
+const noWatchers: readonly Watcher[] = [];
 
 /** The visitors of a room that this gateway serves: those with a socket here, and who asked within a minute. */
 export class Roster {
@@ -62,7 +64,7 @@ export class Roster {
       lane,
       ...known,
       rankHint: 0,
-      watchers: new Set(),
+      watchers: noWatchers,
       seenAt: Date.now(),
       leasedAt: Date.now(),
     };
@@ -78,9 +80,17 @@ export class Roster {
   forgetOld(): void {
     const before = Date.now() - forgetAfterMs;
     for (const visitor of this.#visitors.values()) {
-      if (visitor.watchers.size === 0 && visitor.seenAt < before) this.#visitors.delete(visitor.id);
+      if (visitor.watchers.length === 0 && visitor.seenAt < before) this.#visitors.delete(visitor.id);
     }
   }
+}
+
+export function watch(visitor: Visitor, watcher: Watcher): void {
+  visitor.watchers = [...visitor.watchers, watcher];
+}
+
+export function unwatch(visitor: Visitor, watcher: Watcher): void {
+  visitor.watchers = visitor.watchers.filter((other) => other !== watcher);
 }
 
 /** Whether a place in this state can change no more. */

@@ -26,6 +26,8 @@ export class Ticker {
   #busy = false;
   #again = false;
   #failures = 0;
+  /** When the next call comes, local ms. */
+  #dueAt = Number.POSITIVE_INFINITY;
   #stopped = false;
 
   constructor(options: Options) {
@@ -38,7 +40,8 @@ export class Ticker {
       this.#again = true;
       return;
     }
-    this.#schedule(0);
+    // A call that comes within the slot anyway need not come sooner.
+    if (this.#dueAt - Date.now() > slotMs) this.#schedule(0);
   }
 
   stop(): void {
@@ -47,6 +50,7 @@ export class Ticker {
   }
 
   #schedule(delayMs: number): void {
+    this.#dueAt = Date.now() + delayMs;
     clearTimeout(this.#timer);
     if (this.#stopped) return;
     this.#timer = setTimeout(() => void this.#run(), delayMs);

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { AppError } from '@ropeline/core/errors.ts';
 import type { PlaceTicket, PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
 import { type ClaimOutcome, CursorStale, EpochLost, type Found, type JoinRefusal } from './engine.ts';
 import type { LiveRoom } from './live-room.ts';
 import { isOver, type Visitor } from './roster.ts';
+import { newVisitorId } from './visitor-id.ts';
 
 export type Joined = {
   readonly refused?: undefined;
@@ -48,7 +48,7 @@ export class Visits {
   async join(room: LiveRoom, lane: number, text: string | undefined): Promise<JoinResult> {
     const ticket = text === undefined ? undefined : this.#ofThisRun(room, text);
     const place = ticket === undefined ? undefined : placeOf(room, ticket);
-    const fresh = randomBytes(16).toString('base64url');
+    const fresh = newVisitorId();
     const outcome = await ask(room, () =>
       room.engine.join(room.cursor, {
         visitor: place?.visitor ?? fresh,
@@ -78,15 +78,10 @@ export class Visits {
    * seated again. While Redis is away: what the ticket and memory tell.
    */
   async find(room: LiveRoom, text: string): Promise<FindResult> {
-    const ticket = this.read(text);
-    if (ticket === undefined || ticket.room !== room.name) return { why: 'bad-ticket' };
-    if (ticket.run !== room.cursor.run) return { why: 'no-place' };
-    const known = room.roster.get(ticket.visitor);
-    if (known !== undefined && ticket.epochId === room.cursor.epochId) {
-      known.seenAt = Date.now();
-      return { visitor: known, freshTicket: undefined };
-    }
-    if (room.link === 'away') return { visitor: known ?? fromTicket(room, ticket), freshTicket: undefined };
+    const recalled = this.recall(room, text);
+    if (recalled !== undefined) return recalled;
+    const ticket = this.read(text) as PlaceTicket;
+    if (room.link === 'away') return { visitor: fromTicket(room, ticket), freshTicket: undefined };
     if (ticket.epochId !== room.cursor.epochId) return this.#seatAgain(room, ticket, text);
     const place = placeOf(room, ticket);
     const found = await ask(room, () => room.engine.lookUp(room.cursor, place));
@@ -94,10 +89,22 @@ export class Visits {
     return { visitor: remember(room, place, found), freshTicket: undefined };
   }
 
+  /** What {@link find} answers without asking Redis; undefined where it must. */
+  recall(room: LiveRoom, text: string): FindResult | undefined {
+    const ticket = this.read(text);
+    if (ticket === undefined || ticket.room !== room.name) return { why: 'bad-ticket' };
+    if (ticket.run !== room.cursor.run) return { why: 'no-place' };
+    const known = room.roster.get(ticket.visitor);
+    if (known === undefined) return undefined;
+    if (ticket.epochId !== room.cursor.epochId && room.link !== 'away') return undefined;
+    known.seenAt = Date.now();
+    return { visitor: known, freshTicket: undefined };
+  }
+
   /** Renews the lease of a visitor who polls; costs Redis a share of one batched call every ten seconds. */
   poll(room: LiveRoom, visitor: Visitor): void {
     const now = Date.now();
-    if (visitor.watchers.size > 0 || now - visitor.leasedAt < renewLeaseAfterMs) return;
+    if (visitor.watchers.length > 0 || now - visitor.leasedAt < renewLeaseAfterMs) return;
     if (visitor.state !== 'waiting' && visitor.state !== 'abandoned') return;
     visitor.leasedAt = now;
     const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };

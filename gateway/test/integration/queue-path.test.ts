@@ -4,6 +4,7 @@ import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
 import { statusOf } from '../../src/queue/numbers.ts';
+import { watch } from '../../src/queue/roster.ts';
 import { type Joined, Visits } from '../../src/queue/visits.ts';
 import { createRoom, openRooms } from '../support/open-rooms.ts';
 
@@ -32,7 +33,7 @@ test('visitors of a busy room wait in the order in which they came and are admit
   });
   const order: string[] = [];
   for (const { visitor } of joined) {
-    visitor.watchers.add({
+    watch(visitor, {
       changed: (who) => order.push(who.id),
       tick: () => undefined,
       roomChanged: () => undefined,

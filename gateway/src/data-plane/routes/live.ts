@@ -10,7 +10,7 @@ import { Value } from 'typebox/value';
 import type { LiveRoom } from '../../queue/live-room.ts';
 import { numbersOf, statusOf } from '../../queue/numbers.ts';
 import { reasonOf } from '../../queue/room-state.ts';
-import { isOver, type Visitor, type Watcher } from '../../queue/roster.ts';
+import { isOver, unwatch, type Visitor, type Watcher, watch } from '../../queue/roster.ts';
 import type { RequestView, Socket, SocketHandler, UpgradeDecision } from '../../transport/http.ts';
 import type { Context } from '../context.ts';
 import { placeTicketOf } from '../credentials.ts';
@@ -58,13 +58,13 @@ export function liveHandler(context: Context): SocketHandler<LiveData> {
       if (found === undefined) return closeWith(socket, 'unavailable', 1_000 + Math.random() * 2_000);
       if (found.visitor === undefined) return closeWith(socket, found.why);
       if (!socket.isOpen) return;
-      const watch = new LiveWatch(context, socket, room, found.visitor, found.freshTicket);
-      socket.data.watch = watch;
-      for (const text of socket.data.early) await watch.receive(text);
+      const live = new LiveWatch(context, socket, room, found.visitor, found.freshTicket);
+      socket.data.watch = live;
+      for (const text of socket.data.early) await live.receive(text);
     },
     message: (socket, text) => {
-      const { watch, early } = socket.data;
-      if (watch !== undefined) return watch.receive(text);
+      const { watch: live, early } = socket.data;
+      if (live !== undefined) return live.receive(text);
       if (early.length < mostEarly) early.push(text);
     },
     close: (socket) => socket.data.watch?.end(),
@@ -95,7 +95,7 @@ export class LiveWatch implements Watcher {
     this.#socket = socket;
     this.#room = room;
     this.#visitor = visitor;
-    visitor.watchers.add(this);
+    watch(visitor, this);
     room.fanOut.add(this, visitor);
     if (visitor.state === 'waiting' || visitor.state === 'abandoned') void room.hold(visitor);
     this.changed(visitor, isOver(visitor.state), freshTicket);
@@ -149,10 +149,10 @@ export class LiveWatch implements Watcher {
   /** The socket is gone: with the last one of a waiting visitor the grace period begins. */
   end(): void {
     const visitor = this.#visitor;
-    visitor.watchers.delete(this);
+    unwatch(visitor, this);
     visitor.seenAt = Date.now();
     this.#room.fanOut.remove(this);
-    if (visitor.watchers.size > 0 || visitor.state !== 'waiting') return;
+    if (visitor.watchers.length > 0 || visitor.state !== 'waiting') return;
     const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };
     // Lost with Redis away: the resync after its return, or the roll call of the living, puts it right.
     this.#room.engine.mark(this.#room.cursor, place, 'grace').catch(() => undefined);

@@ -1,5 +1,6 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import { publicRoom, statusOf } from '../../queue/numbers.ts';
+import type { FindResult } from '../../queue/visits.ts';
 import type { Header } from '../../transport/http.ts';
 import { redirect, respondJson, roomAddress } from '../answers.ts';
 import { ClaimBody, JoinBody, readBody } from '../bodies.ts';
@@ -32,10 +33,19 @@ function laneOf({ room }: VisitRequest, name: string | undefined): number {
   return lane;
 }
 
-/** `GET status`: from memory where it can; a poll renews the visitor's lease. */
-export async function status(request: VisitRequest): Promise<void> {
-  const { context, exchange, room, secure } = request;
-  const { visitor, freshTicket } = await requireVisitor(request);
+/** `GET status`: from memory where it can, and then in the turn of the request; a poll renews the visitor's lease. */
+export function status(request: VisitRequest): void | Promise<void> {
+  const { context, exchange, room } = request;
+  const ticket = placeTicketOf(exchange.headers);
+  if (ticket === undefined) throw new AppError('no-place');
+  const recalled = context.visits.recall(room, ticket);
+  if (recalled !== undefined) return answerStatus(request, recalled);
+  return context.visits.find(room, ticket).then((found) => answerStatus(request, found));
+}
+
+function answerStatus({ context, exchange, room, secure }: VisitRequest, found: FindResult): void {
+  if (found.visitor === undefined) throw new AppError(found.why);
+  const { visitor, freshTicket } = found;
   context.visits.poll(room, visitor);
   const more: Header[] =
     freshTicket === undefined ? [] : [['set-cookie', setPlaceCookie(room.name, freshTicket, secure)]];

@@ -1,0 +1,20 @@
+/** Numbers in [0, 1) that the seed decides (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function pick<T>(random: () => number, from: readonly T[]): T {
+  return from[Math.floor(random() * from.length)] as T;
+}
+
+/** `SEED` repeats a run; else a new one, to be printed when the test fails. */
+export function newSeed(): number {
+  const given = process.env['SEED'];
+  return given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given);
+}
