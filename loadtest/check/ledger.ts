@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLog } from '@ropeline/core/log.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 
@@ -16,8 +17,10 @@ export type Ledger = {
   readonly taken: number;
   readonly orders: readonly OrderRow[];
   readonly payments: readonly PaymentRow[];
-  /** Dead letters of any offer that nobody has driven again. */
+  /** Letters of any offer that no try has settled. */
   readonly deadLetters: number;
+  /** Letters that a further try has settled: an order written before the release of the unit it took, say. */
+  readonly retriedLetters: number;
   readonly version: string;
 };
 
@@ -42,8 +45,9 @@ export async function readLedger(databaseUrl: string, offerId: number): Promise<
        from payments join orders using (order_id) where offer_id = $1`,
       [offerId],
     );
-    const dead = await pool.query<{ count: string }>(
-      'select count(*) from dead_letters where redriven_at is null',
+    const letters = await pool.query<{ dead: number; retried: number }>(
+      `select count(*) filter (where redriven_at is null)::integer as dead, count(redriven_at)::integer as retried
+       from dead_letters`,
     );
     const server = await pool.query<{ server_version: string }>('show server_version');
     return {
@@ -51,9 +55,31 @@ export async function readLedger(databaseUrl: string, offerId: number): Promise<
       taken: offer.rows[0]?.taken ?? 0,
       orders: orders.rows,
       payments: payments.rows,
-      deadLetters: Number(dead.rows[0]?.count),
+      deadLetters: letters.rows[0]?.dead ?? 0,
+      retriedLetters: letters.rows[0]?.retried ?? 0,
       version: server.rows[0]?.server_version ?? 'unknown',
     };
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Waits while letters are still tried again by themselves (36 s at most by their schedule). */
+export async function untilRetriesDone(databaseUrl: string, timeoutMs = 45_000): Promise<void> {
+  const pool = connectPostgres(databaseUrl, {
+    name: 'loadtest',
+    log: createLog('loadtest', 'silent'),
+    maxConnections: 1,
+  });
+  try {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const { rowCount } = await pool.query(
+        'select 1 from dead_letters where redriven_at is null and next_try_at is not null limit 1',
+      );
+      if (rowCount === 0 || Date.now() > deadline) return;
+      await delay(100);
+    }
   } finally {
     await pool.end();
   }

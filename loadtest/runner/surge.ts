@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Rules } from '../check/admission-bound.ts';
-import { type Ledger, readLedger } from '../check/ledger.ts';
+import { type Ledger, readLedger, untilRetriesDone } from '../check/ledger.ts';
 import { outboxEmptyAfter } from '../check/outbox.ts';
 import { delaysOf, type Report, timeline, troublesOf, unansweredBecause } from '../check/report.ts';
 import { markdown } from '../check/report-markdown.ts';
@@ -73,6 +73,7 @@ export async function surge(place: Place): Promise<Result> {
       await runK6(place.k6.path, place.script, env, { files, limitMs, signal });
       if (signal.aborted) throw new Error('Stopped before the end: nothing was judged.');
       await untilOutboxEmpty(watch);
+      await untilRetriesDone(addresses.database);
     } finally {
       clearInterval(progress);
     }

@@ -8,7 +8,16 @@ function story(visitor: number, outcome: Outcome, orderId?: string): Story {
 }
 
 function ledger(parts: Partial<Ledger>): Ledger {
-  return { capacity: 2, taken: 0, orders: [], payments: [], deadLetters: 0, version: '18', ...parts };
+  return {
+    capacity: 2,
+    taken: 0,
+    orders: [],
+    payments: [],
+    deadLetters: 0,
+    retriedLetters: 0,
+    version: '18',
+    ...parts,
+  };
 }
 
 const order = (orderId: string, member: number, state = 'COMPLETED') => ({

@@ -43,6 +43,7 @@ const kept: Facts = {
     orders: [{ orderId: 'o1', memberId: 'testuser1', state: 'COMPLETED', quantity: 1 }],
     payments: [{ orderId: 'o1', attempt: 1, state: 'paid' }],
     deadLetters: 0,
+    retriedLetters: 0,
     version: '18',
   },
   outboxEmptyAfterMs: 300,
