@@ -68,7 +68,7 @@ export function queueView(facts: QueueFacts): QueueView {
         ...calm,
         title: 'Opening soon',
         heading: 'You are early',
-        text: 'Places are drawn at random when the line opens: coming earlier is no advantage, and you need not do anything.',
+        text: 'You have a place. The line starts to move when it opens; you need not do anything.',
         ...countdown('Opens in', status.opensAt ?? facts.opensAt),
         mayLeave: true,
         refreshSeconds: 15,
@@ -189,12 +189,19 @@ function admittedView(status: Status, { confirm }: QueueFacts): QueueView {
   };
 }
 
+/** A room that is closed for good may still know when it once opened. */
+function opensLater({ opensAt, roomState }: Pick<QueueFacts, 'opensAt' | 'roomState'>): boolean {
+  return (
+    roomState === 'scheduled' || (opensAt !== undefined && roomState !== 'closed' && roomState !== 'drained')
+  );
+}
+
 function problemView(problem: string, facts: Pick<QueueFacts, 'opensAt' | 'roomState'>): QueueView {
   switch (problem) {
     case 'room-closed':
     case 'closed':
     case 'drained':
-      if (facts.opensAt !== undefined || facts.roomState === 'scheduled') {
+      if (opensLater(facts)) {
         return {
           ...calm,
           title: 'Not open yet',
