@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from '../scripts/services/postgres-server.ts';
 import { startRedis } from '../scripts/services/redis-server.ts';
 import { cleanedUp } from '../testing/scope.ts';
@@ -32,22 +32,17 @@ describe('a start', () => {
     await stopsWithin8s(second);
   });
 
-  test('prints every address, what to try first with the token filled in, and `ropeline ready` last', async () => {
-    const ropeline = await started();
-    const output = ropeline.output();
-    for (const url of Object.values(ropeline.addresses)) expect(output).toContain(url);
-    const rate = output.split('\n').find((line) => line.includes('ratePerMinute')) ?? '';
-    expect(rate).toContain(`Bearer ${ropeline.operatorToken}`);
-    expect(output).toContain('npm run crowd -- 500');
-    expect(output).toContain('UPSTREAM=http://localhost:3000 npm start');
-    expect(output.trimEnd().split('\n').at(-1)).toBe('ropeline ready');
-  });
+  test('that is killed leaves nothing running, and one with --reset begins anew', async () => {
+    const dataDir = newFolder('killed');
+    const first = await started({ dataDir });
+    await setRate(first, 777);
+    expect(processesOf(dataDir).length).toBeGreaterThanOrEqual(services.length + 3);
+    first.process.kill('SIGKILL');
+    await until(() => processesOf(dataDir).length === 0, 10_000);
 
-  test('that is killed leaves nothing running', async () => {
-    const ropeline = await started();
-    expect(processesOf(ropeline.dataDir).length).toBeGreaterThanOrEqual(services.length + 3);
-    ropeline.process.kill('SIGKILL');
-    await until(() => processesOf(ropeline.dataDir).length === 0, 10_000);
+    const second = await started({ dataDir, args: ['--reset'] });
+    expect(second.operatorToken).not.toBe(first.operatorToken);
+    expect(await readRate(second)).toBe(600);
   });
 
   test('uses the Redis and Postgres that the environment names', async () => {
@@ -65,19 +60,8 @@ describe('a start', () => {
       database: postgres.url,
     });
     expect(existsSync(join(ropeline.dataDir, 'postgres'))).toBe(false);
-    expect(
-      processesOf(ropeline.dataDir).filter(({ command }) => /redis-server|postgres/.test(command)),
-    ).toEqual([]);
-  });
-
-  test('with --reset begins anew', async () => {
-    const dataDir = newFolder('reset');
-    const first = await started({ dataDir });
-    await setRate(first, 777);
-    await first.stop();
-    const second = await started({ dataDir, args: ['--reset'] });
-    expect(second.operatorToken).not.toBe(first.operatorToken);
-    expect(await readRate(second)).toBe(600);
+    const commands = processesOf(ropeline.dataDir).map(({ command }) => command);
+    expect(commands.filter((command) => /redis-server|postgres/.test(command))).toEqual([]);
   });
 });
 
@@ -91,14 +75,6 @@ describe('a start is refused before anything runs', () => {
     expect(output).toContain(`Port ${port} is in use by process ${process.pid}`);
     expect(output).toContain('TICKET_PORT=');
     expect(existsSync(join(dataDir, 'postgres'))).toBe(false);
-  });
-
-  test('when another one works on the same folder', async () => {
-    const ropeline = await started();
-    const { code, output } = await refused({ dataDir: ropeline.dataDir });
-    expect(code).toBe(1);
-    expect(output).toContain(`already running on ${ropeline.dataDir} (process ${ropeline.process.pid})`);
-    expect((await fetch(`${ropeline.addresses.gateway}/_ropeline/health/live`)).status).toBe(200);
   });
 
   test('when the folder is somebody else’s, also with --reset', async () => {
@@ -117,28 +93,54 @@ describe('a start is refused before anything runs', () => {
   });
 });
 
-describe('what dies', () => {
-  test('is started again and said so: each service, and the data stores under it', async () => {
-    const ropeline = await started();
+describe('a running installation', () => {
+  let ropeline: Ropeline;
+  beforeAll(async () => {
+    ropeline = await startRopeline();
+    return () => ropeline.remove();
+  });
+
+  test('has printed every address, what to try first with the token filled in, and `ropeline ready` last', () => {
+    const output = ropeline.output();
+    for (const url of Object.values(ropeline.addresses)) expect(output).toContain(url);
+    const rate = output.split('\n').find((line) => line.includes('ratePerMinute')) ?? '';
+    expect(rate).toContain(`Bearer ${ropeline.operatorToken}`);
+    expect(output).toContain('npm run crowd -- 500');
+    expect(output).toContain('UPSTREAM=http://localhost:3000 npm start');
+    expect(output.trimEnd().split('\n').at(-1)).toBe('ropeline ready');
+  });
+
+  test('refuses a second one on its folder and goes on', async () => {
+    const { code, output } = await refused({ dataDir: ropeline.dataDir });
+    expect(code).toBe(1);
+    expect(output).toContain(`already running on ${ropeline.dataDir} (process ${ropeline.process.pid})`);
+    expect((await fetch(`${ropeline.addresses.gateway}/_ropeline/health/live`)).status).toBe(200);
+  });
+
+  test('starts again what dies, with a line on the terminal: each service, and the data stores under it', async () => {
     for (const name of services) {
       process.kill(pidOf(ropeline, `${name}/src/main.ts`), 'SIGKILL');
       await until(() => ropeline.output().includes(`${name} is back`), 20_000);
     }
-    await killRedis(ropeline, ropeline.addresses.redis);
-    await until(() => ropeline.output().includes('queue-redis is back'), 20_000);
+    killDataStores(ropeline);
+    for (const name of ['queue-redis', 'stock-redis', 'postgres']) {
+      await until(() => ropeline.output().includes(`${name} is back`), 20_000);
+    }
     for (const { url, path } of probes(ropeline)) {
       await until(async () => (await fetch(url + path)).status === 200, 20_000);
     }
   });
 
-  test('five times within a minute ends everything with exit code 1', async () => {
-    const ropeline = await started();
-    for (let death = 1; death <= 5; death += 1) {
-      const pid = await until(() => findPid(ropeline, 'payment-simulator/src/main.ts'), 20_000);
-      process.kill(pid, 'SIGKILL');
-      await until(() => findPid(ropeline, 'payment-simulator/src/main.ts') !== pid);
-    }
-    await until(() => ropeline.process.exitCode !== null, 15_000);
+  test('ends with exit code 1 when a service dies five times within a minute', async () => {
+    const program = 'payment-simulator/src/main.ts';
+    const killed = new Set<number>();
+    const ended = (): boolean => ropeline.process.exitCode !== null;
+    await until(() => {
+      const pid = findPid(ropeline, program);
+      if (pid !== undefined && !killed.has(pid)) process.kill(pid, 'SIGKILL');
+      if (pid !== undefined) killed.add(pid);
+      return ended();
+    }, 60_000);
     expect(ropeline.process.exitCode).toBe(1);
     expect(ropeline.output()).toContain('payment-simulator died five times within a minute');
     expect(processesOf(ropeline.dataDir)).toEqual([]);
@@ -207,7 +209,9 @@ function pidOf(ropeline: Ropeline, program: string): number {
   return pid;
 }
 
-async function killRedis(ropeline: Ropeline, url: string): Promise<void> {
-  const { port } = new URL(url);
-  process.kill(pidOf(ropeline, `redis-server 127.0.0.1:${port}`), 'SIGKILL');
+function killDataStores(ropeline: Ropeline): void {
+  for (const url of [ropeline.addresses.redis, ropeline.addresses.ticketRedis]) {
+    process.kill(pidOf(ropeline, `redis-server 127.0.0.1:${new URL(url).port}`), 'SIGKILL');
+  }
+  process.kill(pidOf(ropeline, `bin/postgres -D ${ropeline.dataDir}`), 'SIGKILL');
 }

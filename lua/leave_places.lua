@@ -43,13 +43,15 @@ for i = 5, #ARGV, 2 do
   end
   local turn = string.match(redis.call('HGET', turns, visitor) or '', '^%d+') or '0'
   if redis.call('ZREM', admitted, visitor) == 1 then code = 2 end
-  if redis.call('ZREM', active, visitor) == 1 then code = 3 end
+  local deadline = redis.call('ZSCORE', active, visitor)
+  if deadline and redis.call('ZREM', active, visitor) == 1 then code = 3 end
   if code > 0 then
     redis.call('ZREM', presence, visitor)
     redis.call('HDEL', turns, visitor)
     if code < 3 or reason ~= 'left' then redis.call('HSET', over, visitor, reason) end
     if code == 3 then ended = ended + 1 else left = left + 1 end
-    lines[#lines + 1] = (code == 3 and 'e ' or 'q ') .. visitor .. ' ' .. turn .. ' ' .. reason
+    local line = (code == 3 and 'e ' or 'q ') .. visitor .. ' ' .. turn .. ' ' .. reason
+    lines[#lines + 1] = deadline and line .. string.format(' %.0f', tonumber(deadline)) or line
   end
   reply[#reply + 1] = code
 end

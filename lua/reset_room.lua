@@ -40,7 +40,7 @@ redis.call('UNLINK', pacer, presence, admitted, active, turns, over, arrivals, h
 for i = 12, #KEYS do redis.call('UNLINK', KEYS[i]) end
 -- The turn number goes on: a token of the old run must never share its jti with one of the new.
 redis.call('HSET', pacer, 'epoch', kept[1], 'epochId', kept[2], 'run', tonumber(kept[3]) + 1, 'next', kept[4],
-  'turn', kept[5], 'firstTurn', kept[5], 'message', kept[6], 'slot', kept[7] or '0', 'seq', sequence,
+  'turn', kept[5] or '0', 'firstTurn', kept[5] or '0', 'message', kept[6], 'slot', kept[7] or '0', 'seq', sequence,
   'bucket', '0', 'filledAt', string.format('%.0f', now))
 redis.call('HDEL', config, 'flag.closed', 'flag.soldOut', 'flag.drained', 'flag.paused', 'flag.stockHeld')
 local version = record_change(now, ARGV[4], 'reset', ARGV[5], {})

@@ -46,7 +46,7 @@ if refused then return refused end
 local now = now_ms()
 keep_holder(ARGV[5], now)
 local slot = math.floor(now / 50)
-local kept = redis.call('HMGET', pacer, 'slot', 'settleUntil', 'sketchAt', 'seq')
+local kept = redis.call('HMGET', pacer, 'slot', 'settleUntil', 'sketchAt', 'seq', 'sketched')
 local behind = (tonumber(kept[1]) or 0) - slot
 -- A clock that was set back by more than a second must not stop the room.
 if behind >= 0 and behind <= 20 then return { OK, tonumber(kept[4]), now, 0, 0, 0, 0, 0, 0 } end
@@ -73,8 +73,10 @@ if serving and waiting > 0 then
 end
 store_bucket(rules, tokens - given, now)
 
-if math.floor(now / 1000) > (tonumber(kept[3]) or 0) then
-  redis.call('HSET', pacer, 'sketchAt', math.floor(now / 1000))
+-- At once when the queue has emptied: the room may sleep from now on.
+local emptied = waiting == given and (tonumber(kept[5]) or 0) > 0
+if emptied or math.floor(now / 1000) ~= tonumber(kept[3]) then
+  redis.call('HSET', pacer, 'sketchAt', math.floor(now / 1000), 'sketched', waiting - given)
   open_roll(now, lines)
   sketch_lanes(lanes, lines)
   sample(lanes, now, lines)

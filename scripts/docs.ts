@@ -1,9 +1,20 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configurationPage } from './docs/configuration.ts';
+import { withProblemTable } from './docs/problem-table.ts';
 import { processes } from './docs/processes.ts';
 
 /** `npm run docs`: writes what of the documentation is made from the code. */
-const file = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
-writeFileSync(file, configurationPage(processes));
-console.log(`${file} is written.`);
+const configuration = page('configuration');
+write(configuration, configurationPage(processes));
+const protocol = page('protocol');
+write(protocol, withProblemTable(readFileSync(protocol, 'utf8')));
+
+function page(name: string): string {
+  return fileURLToPath(new URL(`../docs/${name}.md`, import.meta.url));
+}
+
+function write(file: string, text: string): void {
+  writeFileSync(file, text);
+  console.log(`${file} is written.`);
+}

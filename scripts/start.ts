@@ -109,7 +109,7 @@ async function runUntilStopped(
   await stopped;
   await fleet.stop();
   forgetAddresses(dataDir);
-  wake.end();
+  await wake.end();
   progress.line('Everything is stopped.');
   return exitCode;
 }

@@ -19,6 +19,8 @@ export function createLog(process: string, level: LogLevel): Logger {
         'req.headers["x-access-token"]',
         '*.password',
         '*.token',
+        // What an error of Redis was answered to: keys with ids of members, and the whole script.
+        'err.command',
       ],
       censor: '[cut]',
     },

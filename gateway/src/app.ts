@@ -66,7 +66,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const server = createServer<LiveData>({
     handler: createRouter(context),
     upgrades: {
-      prefix: '/_ropeline/',
+      // Not wider: forward-auth asks with the headers of an upgrade, and that is no upgrade here.
+      prefix: '/_ropeline/rooms/',
       decide: (request) => decideUpgrade(context, request),
       handler: liveHandler(context),
       maxMessageBytes: 4 * 1024,

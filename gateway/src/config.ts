@@ -1,15 +1,12 @@
-import { logLevels } from '@ropeline/core/log.ts';
+import { integer, list, optionalSecret, port, secretList, text, url } from '@ropeline/core/settings.ts';
 import {
-  integer,
-  list,
-  oneOf,
-  optionalSecret,
-  optionalText,
-  port,
-  secretList,
-  text,
-  url,
-} from '@ropeline/core/settings.ts';
+  bindAddress,
+  entryIssuer,
+  logLevel,
+  metricsToken,
+  signalToken,
+  trustedProxies,
+} from '@ropeline/core/shared-settings.ts';
 
 /** Every setting of the gateway (docs/configuration.md). */
 export const settings = {
@@ -21,7 +18,7 @@ export const settings = {
     { min: 1, max: 64 },
     { fallback: 1, unit: 'processes' },
   ),
-  bindAddress: text('BIND_ADDRESS', 'Address that all ports listen on', { fallback: '0.0.0.0' }),
+  bindAddress,
   redisUrl: url('REDIS_URL', 'Redis of the queue', { fallback: 'redis://127.0.0.1:6379' }),
   upstream: url('UPSTREAM', 'Origin of the site behind rooms that name none', {
     fallback: 'http://127.0.0.1:8081',
@@ -37,7 +34,7 @@ export const settings = {
     'Signs place tickets; a comma list rotates: the first signs, all verify',
   ),
   entryKeysFile: text('ENTRY_KEYS', 'File of Ed25519 private JWKs; the first signs entry tokens'),
-  entryIssuer: text('ENTRY_ISSUER', 'Issuer named in entry tokens', { fallback: 'ropeline' }),
+  entryIssuer,
   roomsFile: text('ROOMS_FILE', 'Rooms that are made at start unless they exist', { fallback: 'rooms.yaml' }),
   operatorTokens: list(
     'OPERATOR_TOKENS',
@@ -45,13 +42,9 @@ export const settings = {
     [],
   ),
   operatorToken: optionalSecret('OPERATOR_TOKEN', 'Token of an admin named operator, in the clear'),
-  signalToken: optionalSecret('SIGNAL_TOKEN', 'Token by which the upstream reports its stock'),
-  metricsToken: optionalText('METRICS_TOKEN', 'Bearer token that /metrics then asks for'),
-  trustedProxies: list(
-    'TRUSTED_PROXIES',
-    'Addresses and networks whose X-Forwarded-* headers are believed',
-    [],
-  ),
+  signalToken,
+  metricsToken,
+  trustedProxies,
   maxConnections: integer(
     'MAX_CONNECTIONS',
     'Connections of one process; never more than the descriptor limit leaves',
@@ -64,5 +57,5 @@ export const settings = {
     { min: 0, max: 300 },
     { fallback: 5, unit: 'seconds' },
   ),
-  logLevel: oneOf('LOG_LEVEL', 'Least severe level that is logged', logLevels, 'info'),
+  logLevel,
 };

@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   lifecycle.onStop('redis', () => redis.disconnect());
   const subscriber = connectRedisForWaiting(config.redisUrl, { name: 'gateway-subscriber', log });
   lifecycle.onStop('redis subscriber', () => subscriber.disconnect());
-  const engine = new RedisQueueEngine(redis, metrics.observeScript);
+  const engine = new RedisQueueEngine(redis, metrics.observeScript, metrics.observeJoinBatch);
   const rooms = new Rooms({ engine, redis, subscriber, log, metricsOf: metrics.ofRoom });
   await rooms.start();
   await createMissingRooms(rooms, roomsFile);

@@ -1,5 +1,5 @@
 -- Needs the locals pacer, presence, admitted, active, turns, over. What has passed its deadline. Event lines:
--- e visitor turn reason (session over), l visitor turn (turn lapsed), w visitor score turn (lapsed, waits again),
+-- e visitor turn reason (session over; leave_places adds the deadline it would have had), l visitor turn (turn lapsed), w visitor score turn (lapsed, waits again),
 -- k visitor (called), x visitor (struck: abandoned).
 local BATCH = 500
 

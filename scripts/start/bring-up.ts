@@ -10,6 +10,7 @@ import type { Ports } from './ports.ts';
 import { postgresProgram, redisProgram } from './private-services.ts';
 import type { Program } from './program.ts';
 import type { Progress } from './progress.ts';
+import { untilReady } from './readiness.ts';
 import { Refusal } from './refusal.ts';
 import type { Secrets } from './secrets.ts';
 import { serviceEnvironment } from './service-environment.ts';
@@ -72,6 +73,10 @@ export async function bringUp(installation: Installation): Promise<Addresses> {
       }),
     ),
   );
+  await progress.step('All together', async () => {
+    await untilReady(addresses, stopped);
+    return 'ready';
+  });
   return addresses;
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 
 /** One process of the installation: how it is started, known to be ready, and asked to stop. */
 export type Program = {
@@ -26,6 +26,7 @@ const maxLogBytes = 20 * 1024 * 1024;
 export function launch(program: Program): ChildProcess {
   rotate(program.logFile);
   const log = openSync(program.logFile, 'a', 0o600);
+  latestRuns.set(program.logFile, fstatSync(log).size);
   const options: SpawnOptions = {
     cwd: program.cwd,
     env: program.env,
@@ -40,10 +41,15 @@ export function launch(program: Program): ChildProcess {
   }
 }
 
-/** The end of its log, for a message about its death. */
+/** Where in a log the output of the latest run begins. */
+const latestRuns = new Map<string, number>();
+
+/** The end of what its latest run has written, for a message about its death. */
 export function lastWords(program: Program, lines = 12): string {
   if (!existsSync(program.logFile)) return '';
-  return readFileSync(program.logFile, 'utf8')
+  return readFileSync(program.logFile)
+    .subarray(latestRuns.get(program.logFile) ?? 0)
+    .toString()
     .split('\n')
     .filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
     .slice(-lines)

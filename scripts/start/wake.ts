@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { identify, type ProcessIdentity } from './process-identity.ts';
@@ -33,10 +34,13 @@ export class Wake {
     this.#tell({ ...rest, identity });
   }
 
-  /** Everything has been stopped in order: nothing is left to clear up. */
-  end(): void {
+  /** Everything has been stopped in order: nothing is left to clear up. Resolves when the mourner has gone too. */
+  async end(): Promise<void> {
+    if (!this.#mourner.connected) return;
+    const gone = once(this.#mourner, 'exit');
     this.#tell('done');
-    if (this.#mourner.connected) this.#mourner.disconnect();
+    this.#mourner.disconnect();
+    await gone;
   }
 
   #tell(message: object | string): void {

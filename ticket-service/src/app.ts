@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Logger } from '@ropeline/core/log.ts';
 import { createRegistry } from '@ropeline/core/metrics.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
@@ -74,7 +75,10 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   onStop(() => keys.stop());
   const entries = config.entryRequired ? new EntryGuard(keys, stock.bindEntry) : undefined;
   const tokens = new AccessTokens(config.memberSecret);
-  const hashing = new WorkQueue({ parallelism: config.passwordParallelism, ...passwordQueue });
+  const hashing = new WorkQueue({
+    parallelism: config.passwordParallelism || halfTheCores(),
+    ...passwordQueue,
+  });
 
   const provider = httpProvider({ url: config.paymentUrl });
   onStop(() => provider.close());
@@ -84,7 +88,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
 
   const streams = new StockStreams(stock);
   const registry = createRegistry();
-  const metrics = createMetrics(registry, { hashing, offers, stock, streams });
+  const metrics = createMetrics(registry, { hashing, offers, stock, streams, relaxed });
   const stopSignals = startSignals();
   onStop(stopSignals);
 
@@ -137,3 +141,8 @@ export async function createTicketService(config: Config, log: Logger): Promise<
 
 /** 100 log-ins wait, at most 3 s; more are told to come back. */
 const passwordQueue = { maxWaiting: 100, maxWaitMs: 3_000 };
+
+/** Hashing keeps its cores busy: the other half is for everybody who is not logging in. */
+function halfTheCores(): number {
+  return Math.max(1, Math.floor(availableParallelism() / 2));
+}

@@ -1,13 +1,19 @@
 import { ConfigError, loadSettings, type Values } from '@ropeline/core/config.ts';
-import { logLevels } from '@ropeline/core/log.ts';
 import * as setting from '@ropeline/core/settings.ts';
+import {
+  bindAddress,
+  entryIssuer,
+  logLevel,
+  metricsToken,
+  signalToken,
+  trustedProxies,
+} from '@ropeline/core/shared-settings.ts';
 
 const databaseUrl = setting.url('DATABASE_URL', 'Postgres with the members, offers and orders');
 const ticketRedisUrl = setting.url(
   'TICKET_REDIS_URL',
   'Redis with the stock; appendfsync always, noeviction',
 );
-const logLevel = setting.oneOf('LOG_LEVEL', 'least level that is logged', logLevels, 'info');
 
 /** Of the steps that run before the services: migrate and seed. */
 export const migrateSettings = { databaseUrl, logLevel };
@@ -17,21 +23,17 @@ export const settings = {
   ticketRedisUrl,
   logLevel,
   port: setting.port('TICKET_PORT', 'port of the ticket service', 8081),
-  bindAddress: setting.text('BIND_ADDRESS', 'address to listen on', { fallback: '127.0.0.1' }),
+  bindAddress,
   memberSecret: setting.secret('MEMBER_SECRET', 'signs the access tokens of members'),
   controlUrl: setting.url('CONTROL_URL', "the gateway's control plane, which is told the stock", {
     fallback: 'http://127.0.0.1:8090',
   }),
-  signalToken: setting.optionalSecret(
-    'SIGNAL_TOKEN',
-    'bearer token for stock signals; without it none are sent',
-    16,
-  ),
+  signalToken,
   entryRequired: setting.boolean('ENTRY_REQUIRED', 'orders need an entry token', true),
   entryJwksUrl: setting.url('ENTRY_JWKS_URL', 'public keys of the entry tokens', {
     fallback: 'http://127.0.0.1:8080/_ropeline/jwks.json',
   }),
-  entryIssuer: setting.text('ENTRY_ISSUER', 'issuer of the entry tokens', { fallback: 'ropeline' }),
+  entryIssuer,
   sourceRoutes: setting.boolean('SOURCE_ROUTES', 'the calls of the replaced systems', false),
   sourceRoutesToken: setting.optionalSecret(
     'SOURCE_ROUTES_TOKEN',
@@ -54,13 +56,13 @@ export const settings = {
     },
   ),
   paymentUrl: setting.url('PAYMENT_URL', 'the payment provider', { fallback: 'http://127.0.0.1:8082' }),
-  trustedProxies: setting.list('TRUSTED_PROXIES', 'addresses and networks whose X-Forwarded-For counts', []),
-  metricsToken: setting.optionalSecret('METRICS_TOKEN', 'bearer token that /metrics asks for', 16),
+  trustedProxies,
+  metricsToken,
   passwordParallelism: setting.integer(
     'PASSWORD_PARALLELISM',
-    'passwords hashed at once; more than there are cores only makes each slower',
-    { min: 1, max: 64 },
-    { fallback: 2 },
+    'passwords hashed at once; 0 = half the cores, so that the others are free for who is not logging in',
+    { min: 0, max: 64 },
+    { fallback: 0 },
   ),
   signupsPerMinute: setting.integer(
     'SIGNUPS_PER_MINUTE',

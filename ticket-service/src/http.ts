@@ -49,13 +49,13 @@ type Parts = {
 /** Every route of the ticket service, not listening. */
 export async function buildHttp(parts: Parts): Promise<FastifyInstance> {
   const { config, streams } = parts;
-  const { loginsPerMinute, signupsPerMinute, metricsToken } = config;
+  const { loginsPerMinute, signupsPerMinute, metricsToken, durability } = config;
   const http = createHttp({ log: parts.log, trustProxy: config.trustedProxies });
   http.decorateRequest('member', null);
   http.decorateRequest('entry', null);
   takeEmptyBodies(http);
   parts.metrics.observeRequests(http);
-  addProbes(http, { ...parts, metricsToken });
+  addProbes(http, { ...parts, metricsToken, remarks: durability === 'relaxed' ? { durability } : {} });
   await openApi(http);
   await rateLimits(http, parts.redis);
   await http.register(async (app) => {

@@ -20,6 +20,8 @@ type Watched = {
   readonly offers: () => readonly Offer[];
   readonly stock: StockSource;
   readonly streams: StockStreams;
+  /** Selling on a Redis that may lose what it answered. */
+  readonly relaxed: boolean;
 };
 
 export function createMetrics(registry: Registry, watched: Watched): Metrics {
@@ -73,6 +75,11 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
       this.set(watched.streams.open);
     },
   });
+  new Gauge({
+    name: 'ticket_stock_durability_relaxed',
+    help: '1 when `DURABILITY=relaxed`: a crash of the stock Redis may lose orders; else 0',
+    registers,
+  }).set(watched.relaxed ? 1 : 0);
   new Gauge({
     name: 'ticket_stock_units',
     help: 'Units of an offer: its capacity, held and sold ones',

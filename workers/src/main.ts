@@ -12,6 +12,8 @@ import { settings } from './settings.ts';
 import { StockWork } from './stock-work.ts';
 
 const retryLettersEveryMs = 500;
+/** A chunk takes some ten ms; what takes this long hangs, and is begun anew. */
+const statementTimeoutMs = 5_000;
 
 async function main(): Promise<void> {
   const config = loadSettings(settings, process.env);
@@ -24,7 +26,7 @@ async function main(): Promise<void> {
   lifecycle.onStop('redis', () => redis.disconnect());
   const jobsRedis = connectRedisForJobs(config.redisUrl, { name: 'workers-jobs', log });
   lifecycle.onStop('jobs redis', () => jobsRedis.disconnect());
-  const pool = connectPostgres(config.databaseUrl, { name: 'workers', log });
+  const pool = connectPostgres(config.databaseUrl, { name: 'workers', log, statementTimeoutMs });
   lifecycle.onStop('postgres', () => pool.end());
   await Promise.all([untilReady(redis), untilReady(jobsRedis)]);
 

@@ -1,8 +1,15 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Registry } from 'prom-client';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type ProblemCode, problem } from '../protocol/problem-codes.ts';
+import { answerClientError } from './client-errors.ts';
 
 type Options = {
   readonly log: Logger;
@@ -27,18 +34,11 @@ export function createHttp(options: Options): FastifyInstance {
     trustProxy:
       options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
+    // What is refused before a route is found: a path that cannot be decoded, a parameter without end.
+    frameworkErrors: answerError,
+    clientErrorHandler: answerClientError,
   });
-  app.setErrorHandler((error, request, reply) => {
-    const known = error instanceof AppError ? error : translate(error);
-    if (known.status >= 500 && !known.temporary) {
-      request.log.error(
-        { err: error, method: request.method, route: request.routeOptions.url },
-        'request failed',
-      );
-    }
-    if (known.retryAfterSeconds !== undefined) reply.header('retry-after', String(known.retryAfterSeconds));
-    return reply.code(known.status).type('application/problem+json').send(known.toProblem());
-  });
+  app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) =>
     reply
       .code(404)
@@ -48,6 +48,18 @@ export function createHttp(options: Options): FastifyInstance {
       ),
   );
   return app;
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = error instanceof AppError ? error : translate(error);
+  if (known.status >= 500 && !known.temporary) {
+    request.log.error(
+      { err: error, method: request.method, route: request.routeOptions.url },
+      'request failed',
+    );
+  }
+  if (known.retryAfterSeconds !== undefined) reply.header('retry-after', String(known.retryAfterSeconds));
+  return reply.code(known.status).type('application/problem+json').send(known.toProblem());
 }
 
 const byFastifyCode: Record<string, ProblemCode> = {
@@ -77,6 +89,8 @@ type Probes = {
   /** Resolves to the list of what is missing; empty when the process can do its work. */
   readonly notReady: () => Promise<readonly string[]> | readonly string[];
   readonly metricsToken?: string | undefined;
+  /** Further members of the ready answer: what an operator should know though all is well. */
+  readonly remarks?: Readonly<Record<string, string>>;
 };
 
 /** `/health/live`, `/health/ready` and `/metrics`. */
@@ -84,7 +98,9 @@ export function addProbes(app: FastifyInstance, probes: Probes): void {
   app.get('/health/live', { schema: { hide: true } as object }, () => ({ status: 'ok' }));
   app.get('/health/ready', { schema: { hide: true } as object }, async (_request, reply) => {
     const missing = await probes.notReady();
-    return missing.length === 0 ? { status: 'ok' } : reply.code(503).send({ status: 'not-ready', missing });
+    return missing.length === 0
+      ? { status: 'ok', ...probes.remarks }
+      : reply.code(503).send({ status: 'not-ready', missing, ...probes.remarks });
   });
   app.get('/metrics', { schema: { hide: true } as object }, async (request, reply) => {
     if (

@@ -14,7 +14,8 @@ type Options = {
 
 /**
  * A bounded pool. `date` and `bigint` come back as text (dates are never JS Dates; counts are checked where they
- * are read), `timestamptz` as Date. Every statement has a deadline.
+ * are read), `timestamptz` as Date. Every statement has a deadline, and so has the pause between two of a
+ * transaction: a process that froze within one must not keep its locks.
  */
 export function connectPostgres(url: string, options: Options): pg.Pool {
   const pool = new pg.Pool({
@@ -24,6 +25,7 @@ export function connectPostgres(url: string, options: Options): pg.Pool {
     connectionTimeoutMillis: 3_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: options.statementTimeoutMs ?? 10_000,
+    idle_in_transaction_session_timeout: options.statementTimeoutMs ?? 10_000,
     // The server's own deadline says nothing when the server is unreachable: then the client gives up.
     query_timeout: (options.statementTimeoutMs ?? 10_000) + 2_000,
     types: {

@@ -50,7 +50,7 @@ export async function forgetPersisted(
 }
 
 /** The keys that giving an order's units back touches, in the scripts' order. */
-export function orderScopedKeys(
+function orderScopedKeys(
   keys: StockKeys,
   orderId: string,
   offerId: number,

@@ -36,15 +36,6 @@ export async function cutRange(
   };
 }
 
-/** What a range still holds: all of it, or nothing of what was trimmed. An entry that is no order is undefined. */
-export async function readRange(
-  stock: StockClient,
-  { partition, first, last }: OutboxRange,
-): Promise<readonly { readonly id: string; readonly order: OrderRecord | undefined }[]> {
-  const entries = await stock.redis.xrange(stock.keysOf(partition).outbox, first, last);
-  return entries.map(([id, fields]) => ({ id, order: decodeOrder(pairs(fields)) }));
-}
-
 /** Drops a range and all before it, once Postgres has them. */
 export async function trimRange(stock: StockClient, { partition, range, last }: OutboxRange): Promise<void> {
   const { epoch, outbox, cursor } = stock.keysOf(partition);
@@ -64,10 +55,4 @@ export function decodeOrder(fields: Readonly<Record<string, string | undefined>>
     order[name] = numeric.has(name) && text !== undefined && text !== '' ? Number(text) : text;
   }
   return check.Check(order) ? order : undefined;
-}
-
-function pairs(list: readonly string[]): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (let at = 0; at + 1 < list.length; at += 2) fields[list[at] ?? ''] = list[at + 1] ?? '';
-  return fields;
 }

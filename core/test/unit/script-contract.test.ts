@@ -91,7 +91,7 @@ describe.each(files)('lua/%s.lua', (file) => {
 
 function section(header: string, title: string): readonly Line[] {
   const rows = header.split('\n');
-  const start = rows.findIndex((row) => row === title);
+  const start = rows.indexOf(title);
   if (start < 0) return [];
   const lines: Line[] = [];
   for (const row of rows.slice(start + 1)) {

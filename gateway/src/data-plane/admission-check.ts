@@ -64,7 +64,7 @@ export class AdmissionCheck {
   /** Claims of a token for this room whose session has not ended; undefined for anything else. */
   async #claimsOf(room: LiveRoom, token: string): Promise<EntryClaims | undefined> {
     const claims = this.#context.verifier.recall(token) ?? (await this.#context.verifier.verify(token));
-    if (claims === undefined || claims.aud !== room.name || room.ended.has(claims.jti)) return undefined;
+    if (claims === undefined || claims.aud !== room.name || room.refuses(claims)) return undefined;
     return claims;
   }
 

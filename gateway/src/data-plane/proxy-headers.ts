@@ -15,7 +15,10 @@ const hopByHop = [
   'upgrade',
   'content-length',
 ];
-/** `expect` was answered by the server itself; the others are the client's word about who it is. */
+/**
+ * `expect` was answered by the server itself; the others are the client's word about who it is, or (read by some
+ * frameworks in place of the request's path) about what it asked for, which is not what bypass rules have judged.
+ */
 const notForUpstream = new Set([
   ...hopByHop,
   'expect',
@@ -26,6 +29,8 @@ const notForUpstream = new Set([
   'x-forwarded-host',
   'x-forwarded-port',
   'x-real-ip',
+  'x-original-url',
+  'x-rewrite-url',
 ]);
 /** The server writes a date of its own. */
 const notForClient = new Set([...hopByHop, 'date']);

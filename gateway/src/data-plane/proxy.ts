@@ -92,6 +92,11 @@ export class Upstream {
   }
 
   #start(exchange: Exchange, body: Buffer | null, options: ForwardOptions): void {
+    if (exchange.aborted) {
+      // Gone while it was decided upon: its body would never end, and hold a connection to the upstream for ever.
+      options.onDone?.({ status: undefined, headMs: 0, result: 'aborted' });
+      return;
+    }
     const request = {
       path: asBytes(options.target),
       method: exchange.method,

@@ -4,7 +4,14 @@ import { RankSketch } from './sketch.ts';
 export type RoomEvent =
   | { readonly type: 'admitted'; readonly visitor: string; readonly turn: number; readonly claimBy: number }
   | { readonly type: 'active'; readonly visitor: string; readonly turn: number; readonly deadline: number }
-  | { readonly type: 'ended'; readonly visitor: string; readonly turn: number; readonly reason: string }
+  | {
+      readonly type: 'ended';
+      readonly visitor: string;
+      readonly turn: number;
+      readonly reason: string;
+      /** When it would have ended by itself; absent when it did. No token of it lives longer. */
+      readonly deadline?: number;
+    }
   | { readonly type: 'lapsed'; readonly visitor: string; readonly turn: number }
   | { readonly type: 'waits-again'; readonly visitor: string; readonly score: number; readonly turn: number }
   | { readonly type: 'called'; readonly visitor: string }
@@ -56,7 +63,13 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
     case 'c':
       return { type: 'active', visitor: first, turn: Number(second), deadline: Number(third) };
     case 'e':
-      return { type: 'ended', visitor: first, turn: Number(second), reason: third };
+      return {
+        type: 'ended',
+        visitor: first,
+        turn: Number(second),
+        reason: third,
+        ...(fourth === '' ? {} : { deadline: Number(fourth) }),
+      };
     case 'l':
       return { type: 'lapsed', visitor: first, turn: Number(second) };
     case 'w':

@@ -31,6 +31,8 @@ export type JoinOutcome =
       readonly turn: number;
       /** In the lane, from 1, of a place that waits; else 0. */
       readonly position: number;
+      /** Number of the write: what the broadcast tells of a later one is newer. */
+      readonly sequence: number;
     };
 
 export type Found = {
@@ -51,6 +53,8 @@ export type Found = {
   readonly turn: number;
   /** From 0, exact at this moment; only of who waits. */
   readonly rank: number;
+  /** Last write before the look. */
+  readonly sequence: number;
 };
 
 export type ClaimOutcome =
@@ -58,6 +62,7 @@ export type ClaimOutcome =
   | { readonly claimed: false; readonly why: 'not-admitted' | 'turn-lapsed' };
 
 export type Mark = 'hold' | 'grace' | 'lease';
+export type Marked = { readonly waiting: boolean; readonly sequence: number };
 
 export type Tick = {
   readonly now: number;
@@ -93,7 +98,15 @@ export type ChangeOutcome =
 export type Stock = { readonly capacity: number; readonly held: number; readonly sold: number };
 
 /** Thrown by every call when Redis knows another epoch or less than this gateway: nothing was done. */
-export class EpochLost extends Error {}
+export class EpochLost extends Error {
+  /** The epoch that the call believed in; the gateway may have gone over to another meanwhile. */
+  readonly epochId: string;
+
+  constructor(epochId: string) {
+    super(`epoch ${epochId} is lost`);
+    this.epochId = epochId;
+  }
+}
 /** Thrown when the room's lanes changed since the cursor was read: nothing was done. */
 export class CursorStale extends Error {}
 
@@ -121,8 +134,8 @@ export type QueueEngine = {
   leave(cursor: RoomCursor, visitor: string, reason: 'left' | 'revoked'): Promise<boolean>;
   /** The session's new deadline in Unix ms, or 0 when it is over. */
   renew(cursor: RoomCursor, visitor: string, turn: number): Promise<number>;
-  /** Whether the visitor waits. */
-  mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<boolean>;
+  /** And whether the visitor waits. */
+  mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<Marked>;
   /** `holder`: id of a gateway that holds sockets and renews its lease with this call; empty = not now. */
   tick(cursor: RoomCursor, holder: string): Promise<Tick>;
   /** The new version, the conflicting one, or that a lane to be taken away is occupied: then nothing was done. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '@ropeline/core/log.ts';
+import type { EntryClaims } from '@ropeline/core/protocol/entry.ts';
 import type { RoomState } from '@ropeline/core/protocol/status.ts';
 import { type Broadcast, parseBroadcast, type RoomEvent } from './broadcast.ts';
 import { EndedTurns } from './ended-turns.ts';
@@ -9,13 +10,14 @@ import { FanOut } from './fan-out.ts';
 import { RoomCursor } from './room-cursor.ts';
 import type { RoomMetrics } from './room-metrics.ts';
 import { type Flags, flagFields, type Link, readFlags, roomState } from './room-state.ts';
-import { isOver, Roster, type Visitor } from './roster.ts';
+import { RoomVisitors } from './room-visitors.ts';
+import type { Roster, Visitor } from './roster.ts';
 import { fromFields, toFields } from './rule-fields.ts';
 import { defaultRules, type RoomRules } from './rules.ts';
 import type { RoomReading } from './scripts.ts';
 import { RankSketch } from './sketch.ts';
 import { Ticker } from './ticker.ts';
-import { type Facts, outcomeOf, type VisitorEvent } from './visitor-events.ts';
+import type { VisitorEvent } from './visitor-events.ts';
 
 /** How long nobody is admitted after a loss while visitors come back. */
 const settleMs = 10_000;
@@ -39,7 +41,7 @@ export class LiveRoom {
   readonly name: string;
   readonly cursor: RoomCursor;
   readonly engine: QueueEngine;
-  readonly roster = new Roster();
+  readonly visitors: RoomVisitors;
   readonly ended = new EndedTurns();
   readonly outflow = new Outflow();
   readonly fanOut: FanOut;
@@ -56,10 +58,13 @@ export class LiveRoom {
   readonly #ticker: Ticker;
   readonly #housekeeping: NodeJS.Timeout;
   #settleUntil = 0;
+  /** Turns up to this one were given in earlier runs. */
+  #firstTurn = 0;
   #redisAway = false;
   #message = 0;
   #holderRenewedAt = 0;
-  #refreshing: Promise<boolean> | undefined;
+  #reading: Promise<boolean> | undefined;
+  #nextReading: Promise<boolean> | undefined;
   #recovering: Promise<void> | undefined;
 
   constructor(options: Options) {
@@ -70,6 +75,11 @@ export class LiveRoom {
     this.#gatewayId = options.gatewayId;
     this.#log = options.log.child({ room: options.name });
     this.cursor = new RoomCursor(options.name);
+    this.visitors = new RoomVisitors({
+      engine: this.engine,
+      cursor: this.cursor,
+      wake: () => this.wake(),
+    });
     this.fanOut = new FanOut((visitor) => this.rankOf(visitor));
     this.#ticker = new Ticker({
       tick: () => this.#tick(),
@@ -91,6 +101,10 @@ export class LiveRoom {
     return this.cursor.now() < this.#settleUntil || this.#recovering !== undefined ? 'recovering' : 'up';
   }
 
+  get roster(): Roster {
+    return this.visitors.roster;
+  }
+
   get waiting(): number {
     return this.sketches.reduce((sum, sketch) => sum + sketch.waiting, 0);
   }
@@ -105,6 +119,15 @@ export class LiveRoom {
       this.admittedNow + this.activeNow <
         Math.min(admission.capacity, queue.threshold.active ?? Number.POSITIVE_INFINITY)
     );
+  }
+
+  /**
+   * Whether a valid token's session is over: ended or revoked before its time, of an earlier run, or past its
+   * deadline by the clock of Redis, which set it.
+   */
+  refuses({ jti, exp }: EntryClaims): boolean {
+    const turn = Number(jti.slice(jti.lastIndexOf('.') + 1));
+    return turn <= this.#firstTurn || exp * 1_000 <= this.cursor.now() || this.ended.has(jti);
   }
 
   /** Rank in the lane (from 1) by the last sketch; undefined for who does not wait or is not numbered yet. */
@@ -131,19 +154,35 @@ export class LiveRoom {
       );
   }
 
-  /** Reads the room again; false when it does not exist. Never two readings at a time. */
+  /**
+   * Reads the room again; false when it does not exist. Never two readings at a time, and the answer is never of one
+   * that had begun before: what changed since then it may have missed.
+   */
   refresh(): Promise<boolean> {
-    this.#refreshing ??= this.#read().finally(() => {
-      this.#refreshing = undefined;
+    if (this.#reading === undefined) return this.#startReading();
+    this.#nextReading ??= this.#reading
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextReading = undefined;
+        return this.#startReading();
+      });
+    return this.#nextReading;
+  }
+
+  #startReading(): Promise<boolean> {
+    this.#reading = this.#read().finally(() => {
+      this.#reading = undefined;
     });
-    return this.#refreshing;
+    return this.#reading;
   }
 
   /**
    * Redis has lost this room or knows less than we do: opens a new epoch with the rules, flags and run that this
    * gateway holds (or joins the epoch that another one opened), and sends sockets to come back with their tickets.
+   * `lost` is the epoch that was refused: when it was given up meanwhile, the present one must not go with it.
    */
-  recover(): Promise<void> {
+  recover(lost: string): Promise<void> {
+    if (lost !== this.cursor.epochId) return this.#recovering ?? Promise.resolve();
     this.#recovering ??= this.#recover().finally(() => {
       this.#recovering = undefined;
       this.#tellWatchers();
@@ -182,7 +221,7 @@ export class LiveRoom {
     try {
       return await this.engine.tick(this.cursor, this.#holderToRenew());
     } catch (error) {
-      if (error instanceof EpochLost) await this.recover();
+      if (error instanceof EpochLost) await this.recover(error.epochId);
       else if (!this.#redisAway) await this.refresh();
       throw error;
     }
@@ -202,6 +241,7 @@ export class LiveRoom {
     this.metrics.admitted(tick.admitted);
     this.metrics.lapsed(tick.lapsed);
     this.metrics.pace(tick, this.rules.admission, this.state === 'open' || this.state === 'drained');
+    this.visitors.releaseAgain();
   }
 
   /** Reads on the broadcast's word. Redis going away meanwhile is no error: all is read again when it is back. */
@@ -219,11 +259,12 @@ export class LiveRoom {
   }
 
   async #read(): Promise<boolean> {
+    const { epochId } = this.cursor;
     const first = await this.engine.read(this.name, this.cursor.lanes);
     if (first.pacer.get('epochId') === undefined || first.config.size === 0) {
       // Nothing there: known before = lost, never seen = does not exist.
-      if (this.cursor.epochId !== '') await this.recover();
-      return this.cursor.epochId !== '';
+      if (epochId !== '') await this.recover(epochId);
+      return epochId !== '';
     }
     const lanes = (first.config.get('lanes') ?? '').split(',').map((part) => part.split(':')[0] ?? '');
     const reading =
@@ -240,9 +281,12 @@ export class LiveRoom {
       state: this.state,
     };
     const rate = this.rules.admission.ratePerMinute;
+    const { lanes } = this.cursor;
     this.cursor.adopt(reading);
+    if (lanes.join() !== this.cursor.lanes.join()) this.visitors.renumberLanes(lanes);
     this.#message = Number(reading.pacer.get('message'));
     this.#settleUntil = Number(reading.pacer.get('settleUntil') ?? 0);
+    this.#firstTurn = Number(reading.pacer.get('firstTurn') ?? 0);
     this.rules = fromFields(reading.config);
     this.flags = readFlags(reading.config);
     this.version = Number(reading.config.get('version'));
@@ -259,7 +303,7 @@ export class LiveRoom {
     this.metrics.counts(this.cursor.lanes, this.sketches, this.activeNow);
     if (before.epochId !== '' && (before.epochId !== this.cursor.epochId || before.run !== this.cursor.run)) {
       this.sendEverybodyAway();
-      this.roster.clear();
+      this.visitors.clear();
     } else if (before.version !== this.version) {
       this.#tellWatchers();
     }
@@ -289,19 +333,7 @@ export class LiveRoom {
   /** After a gap in the broadcast: rules, and where everybody whom this gateway serves stands. */
   async resync(): Promise<void> {
     await this.refresh();
-    await Promise.all([...this.roster.all()].map((visitor) => this.#lookUpAgain(visitor)));
-  }
-
-  async #lookUpAgain(visitor: Visitor): Promise<void> {
-    const found = await this.engine.lookUp(this.cursor, {
-      visitor: visitor.id,
-      lane: visitor.lane,
-      score: visitor.score,
-    });
-    if (found.state === 'waiting' && visitor.watchers.length > 0) await this.hold(visitor);
-    const state = found.state === 'away' ? 'abandoned' : found.state === 'unknown' ? 'ended' : found.state;
-    if (state === 'sold-out' || state === 'closed') this.#move(visitor, 'rejected', { reason: state });
-    else if (state !== visitor.state || found.turn !== visitor.turn) this.#move(visitor, state, found);
+    await this.visitors.checkAll();
   }
 
   #apply(event: RoomEvent, broadcast: Broadcast): void {
@@ -319,63 +351,29 @@ export class LiveRoom {
         if (broadcast.version !== this.version) this.#catchUp(() => this.refresh());
         return;
       case 'roll-call':
-        for (const visitor of this.roster.all()) {
-          if (visitor.watchers.length > 0 && visitor.state === 'waiting') void this.hold(visitor);
-        }
+        this.visitors.answerRollCall();
         return;
       case 'reset':
         this.#catchUp(() => this.refresh());
         return;
       case 'queue-ended':
-        for (const visitor of [...this.roster.all()]) {
-          if (visitor.score > event.score || (visitor.state !== 'waiting' && visitor.state !== 'abandoned'))
-            continue;
-          this.#move(visitor, 'rejected', { reason: event.reason });
-        }
+        this.visitors.heardEnd(event.score, event.reason, broadcast.sequence);
         return;
       default:
         this.#applyToVisitor(event, broadcast);
     }
   }
 
-  #applyToVisitor(event: VisitorEvent, { now }: Broadcast): void {
+  #applyToVisitor(event: VisitorEvent, { now, sequence }: Broadcast): void {
     if (event.type === 'admitted') {
       this.outflow.admitted(1, now);
       this.metrics.heard('admitted', now);
     }
     if (event.type === 'lapsed' || event.type === 'waits-again') this.metrics.heard('lapsed', now);
-    if (event.type === 'ended' || event.type === 'out') {
-      this.ended.add(`${event.visitor}.${event.turn}`, now + this.rules.session.ttlSeconds * 1_000);
+    if (event.type === 'ended' && event.deadline !== undefined) {
+      this.ended.add(`${event.visitor}.${event.turn}`, event.deadline);
     }
-    const visitor = this.roster.get(event.visitor);
-    if (visitor === undefined) return;
-    if (event.type === 'called') {
-      if (visitor.watchers.length > 0) void this.hold(visitor);
-      return;
-    }
-    const { state, ...facts } = outcomeOf(event);
-    this.#move(visitor, state, facts);
-  }
-
-  /** Tells Redis that a socket of the visitor is open here. A failure is made good by the next call or resync. */
-  hold(visitor: Visitor): Promise<void> {
-    const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };
-    return this.engine.mark(this.cursor, place, 'hold').then(
-      (waits) => {
-        if (waits && visitor.state === 'abandoned') this.#move(visitor, 'waiting', {});
-      },
-      () => undefined,
-    );
-  }
-
-  /** The one place where a visitor's state changes here. */
-  #move(visitor: Visitor, state: Visitor['state'], facts: Facts): void {
-    if (visitor.state === state && visitor.turn === (facts.turn ?? visitor.turn)) {
-      Object.assign(visitor, facts);
-      return;
-    }
-    Object.assign(visitor, { reason: undefined, ...facts, state });
-    for (const watcher of visitor.watchers) watcher.changed(visitor, isOver(state));
+    this.visitors.heard(event, sequence);
   }
 
   #tellWatchers(): void {

@@ -13,6 +13,7 @@ import {
   type JoinRefusal,
   type JoinRequest,
   type Mark,
+  type Marked,
   type Place,
   type QueueEngine,
   type RoomChange,
@@ -22,13 +23,19 @@ import {
 import type { RoomCursor } from './room-cursor.ts';
 import * as scripts from './scripts.ts';
 
+/**
+ * What the items of a batch were made for: lane indexes and the age of tickets mean something else in another. Items
+ * that still wait when it changes are refused by the script, and asked again by whoever sent them.
+ */
+type View = { readonly epochId: string; readonly lanesText: string };
+
 type Batchers = {
   readonly join: Batcher<JoinRequest, JoinOutcome>;
   readonly lookUp: Batcher<Place, Found>;
   readonly claim: Batcher<string, ClaimOutcome>;
   readonly leave: Batcher<readonly [string, string], boolean>;
   readonly renew: Batcher<readonly [string, number], number>;
-  readonly mark: Batcher<readonly [Place, Mark], boolean>;
+  readonly mark: Batcher<readonly [Place, Mark], Marked>;
 };
 
 /**
@@ -39,7 +46,7 @@ export class RedisQueueEngine implements QueueEngine {
   readonly #redis: Redis;
   readonly #observe: (script: string, seconds: number) => void;
   readonly #observeJoins: (joins: number) => void;
-  readonly #batchers = new WeakMap<RoomCursor, Batchers>();
+  readonly #batchers = new WeakMap<RoomCursor, { readonly view: View; readonly batchers: Batchers }>();
 
   constructor(
     redis: Redis,
@@ -96,7 +103,7 @@ export class RedisQueueEngine implements QueueEngine {
     return this.#of(cursor).renew.add([visitor, turn]);
   }
 
-  mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<boolean> {
+  mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<Marked> {
     return this.#of(cursor).mark.add([place, mark]);
   }
 
@@ -152,9 +159,9 @@ export class RedisQueueEngine implements QueueEngine {
     keys: readonly string[],
     args: readonly ScriptArg[],
     withLanes = true,
+    epochId = cursor.epochId,
   ): Promise<scripts.Groups> {
     const started = performance.now();
-    const { epochId } = cursor;
     const all = withLanes ? [...keys, ...cursor.laneKeys()] : keys;
     const answer = await script.call(this.#redis, all, [epochId, cursor.sequence, ...args]);
     this.#observe(script.contract.file, (performance.now() - started) / 1_000);
@@ -162,63 +169,66 @@ export class RedisQueueEngine implements QueueEngine {
   }
 
   #of(cursor: RoomCursor): Batchers {
+    const { epochId, lanesText } = cursor;
     const known = this.#batchers.get(cursor);
-    if (known !== undefined) return known;
-    const made = this.#batch(cursor);
-    this.#batchers.set(cursor, made);
-    return made;
+    if (known?.view.epochId === epochId && known.view.lanesText === lanesText) return known.batchers;
+    const view = { epochId, lanesText };
+    const batchers = this.#batch(cursor, view);
+    this.#batchers.set(cursor, { view, batchers });
+    return batchers;
   }
 
-  #batch(cursor: RoomCursor): Batchers {
+  #batch(cursor: RoomCursor, view: View): Batchers {
     const { config, pacer, presence, admitted, active, turns, over, arrivals, roll, tick } = cursor.keys;
-    const send = async (
+    const send = (
       script: Script<scripts.Answer>,
       keys: readonly string[],
       args: readonly ScriptArg[],
       withLanes = true,
-    ): Promise<readonly number[]> => (await this.#call(cursor, script, keys, args, withLanes)).rest;
+    ): Promise<scripts.Groups> => this.#call(cursor, script, keys, args, withLanes, view.epochId);
     return {
       join: new Batcher(async (items) => {
         this.#observeJoins(items.length);
         const args = items.map(joinArgument);
         const keys = [config, pacer, presence, admitted, active, turns, over, arrivals];
-        const rest = await send(scripts.joinVisitors, keys, [cursor.lanesText, tick, ...args]);
-        return items.map((item, i) => joinOutcome(item, rest.slice(i * 5, i * 5 + 5)));
+        const { rest, sequence } = await send(scripts.joinVisitors, keys, [view.lanesText, tick, ...args]);
+        return items.map((item, i) => joinOutcome(item, rest.slice(i * 5, i * 5 + 5), sequence));
       }),
       lookUp: new Batcher(async (items) => {
         const args = items.flatMap(({ visitor, lane, score }) => [visitor, lane + 1, score]);
         const keys = [config, pacer, admitted, active, turns, over];
-        const rest = await send(scripts.lookUpVisitors, keys, [cursor.lanesText, ...args]);
-        return items.map((_, i) => found(rest.slice(i * 5, i * 5 + 5)));
+        const { rest, sequence } = await send(scripts.lookUpVisitors, keys, [view.lanesText, ...args]);
+        return items.map((_, i) => found(rest.slice(i * 5, i * 5 + 5), sequence));
       }),
       claim: new Batcher(async (items) => {
         const keys = [config, pacer, admitted, active, turns, over];
-        const rest = await send(scripts.claimTurns, keys, [tick, ...items], false);
+        const { rest } = await send(scripts.claimTurns, keys, [tick, ...items], false);
         return items.map((_, i) => claimOutcome(rest.slice(i * 3, i * 3 + 3)));
       }),
       leave: new Batcher(async (items) => {
         const keys = [config, pacer, presence, admitted, active, turns, over];
-        const rest = await send(scripts.leavePlaces, keys, [cursor.lanesText, tick, ...items.flat()]);
+        const { rest } = await send(scripts.leavePlaces, keys, [view.lanesText, tick, ...items.flat()]);
         return rest.map((code) => code > 0);
       }),
-      renew: new Batcher((items) =>
-        send(scripts.renewSessions, [config, pacer, active, turns], [tick, ...items.flat()], false),
-      ),
+      renew: new Batcher(async (items) => {
+        const keys = [config, pacer, active, turns];
+        return (await send(scripts.renewSessions, keys, [tick, ...items.flat()], false)).rest;
+      }),
       mark: new Batcher(async (items) => {
         const args = items.flatMap(([{ visitor, lane }, mark]) => [visitor, lane + 1, mark]);
-        const rest = await send(
+        const { rest, sequence } = await send(
           scripts.markPresence,
           [config, pacer, presence, roll],
-          [cursor.lanesText, ...args],
+          [view.lanesText, ...args],
         );
-        return rest.map((code) => code === 1);
+        return rest.map((code) => ({ waiting: code === 1, sequence }));
       }),
     };
   }
 }
 
 function accepted(cursor: RoomCursor, epochId: string, answer: scripts.Answer): scripts.Groups {
-  if (answer === 'lost') throw new EpochLost(`room ${cursor.room}`);
+  if (answer === 'lost') throw new EpochLost(epochId);
   if (answer === 'stale') throw new CursorStale(`room ${cursor.room}`);
   // A late answer of an epoch that was given up must not raise the sequence of the next.
   if (epochId === cursor.epochId) cursor.saw(answer.sequence);
@@ -241,7 +251,7 @@ const refusals: Record<number, JoinRefusal> = {
 };
 const joinStates = ['waiting', 'waiting', 'admitted', 'admitted', 'active'] as const;
 
-function joinOutcome(item: JoinRequest, group: readonly number[]): JoinOutcome {
+function joinOutcome(item: JoinRequest, group: readonly number[], sequence: number): JoinOutcome {
   const [code = -1, score = 0, deadline = 0, fourth = 0, fresh = 0] = group;
   const refused = refusals[code];
   if (refused !== undefined) return { refused };
@@ -249,7 +259,7 @@ function joinOutcome(item: JoinRequest, group: readonly number[]): JoinOutcome {
   if (state === undefined) throw new Error(`join_visitors answered ${code}`);
   const visitor = fresh === 1 ? item.fresh : item.visitor;
   const [turn, position] = state === 'waiting' ? [0, fourth] : [fourth, 0];
-  return { isNew: code === 0 || code === 2, visitor, score, state, deadline, turn, position };
+  return { isNew: code === 0 || code === 2, visitor, score, state, deadline, turn, position, sequence };
 }
 
 const foundStates = [
@@ -266,11 +276,11 @@ const foundStates = [
   'unknown',
 ] as const;
 
-function found(group: readonly number[]): Found {
+function found(group: readonly number[], sequence: number): Found {
   const [code = -1, score = 0, deadline = 0, turn = 0, rank = 0] = group;
   const state = foundStates[code];
   if (state === undefined) throw new Error(`look_up_visitors answered ${code}`);
-  return { state, score, deadline, turn, rank };
+  return { state, score, deadline, turn, rank, sequence };
 }
 
 function claimOutcome(group: readonly number[]): ClaimOutcome {

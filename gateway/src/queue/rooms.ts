@@ -22,6 +22,7 @@ export class Rooms {
   readonly #options: Options;
   readonly #byName = new Map<string, LiveRoom>();
   readonly #byChannel = new Map<string, LiveRoom>();
+  readonly #opening = new Map<string, Promise<void>>();
   readonly #gatewayId = randomBytes(8).toString('hex');
   #generation = 0;
 
@@ -91,8 +92,15 @@ export class Rooms {
     for (const name of names) await this.#open(name);
   }
 
+  /** A room is served from the moment that its rules are known; who asks for it meanwhile waits for the same. */
   async #open(name: string): Promise<void> {
     if (this.#byName.has(name)) return;
+    const opening = this.#opening.get(name) ?? this.#read(name).finally(() => this.#opening.delete(name));
+    this.#opening.set(name, opening);
+    await opening;
+  }
+
+  async #read(name: string): Promise<void> {
     const { engine, log, metricsOf, subscriber } = this.#options;
     const room = new LiveRoom({
       name,
@@ -104,22 +112,21 @@ export class Rooms {
         this.#generation += 1;
       },
     });
-    this.#byName.set(name, room);
-    this.#byChannel.set(room.cursor.keys.tick, room);
+    const { tick } = room.cursor.keys;
+    this.#byChannel.set(tick, room);
+    let exists = false;
     try {
-      await subscriber.subscribe(room.cursor.keys.tick);
-      if (await room.refresh()) return;
-    } catch (error) {
-      this.#forget(room);
-      throw error;
+      await subscriber.subscribe(tick);
+      exists = await room.refresh();
+    } finally {
+      if (!exists) {
+        room.stop();
+        this.#byChannel.delete(tick);
+      }
     }
-    this.#forget(room);
-  }
-
-  #forget(room: LiveRoom): void {
-    room.stop();
-    this.#byName.delete(room.name);
-    this.#byChannel.delete(room.cursor.keys.tick);
+    if (!exists) return;
+    this.#byName.set(name, room);
+    this.#generation += 1;
   }
 
   #setAway(away: boolean): void {

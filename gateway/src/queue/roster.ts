@@ -15,7 +15,8 @@ export type Watcher = {
 /** What this gateway knows of a visitor that it serves. Kept true by the room's broadcast. */
 export type Visitor = {
   readonly id: string;
-  readonly lane: number;
+  /** Index into the room's lanes as they are now. */
+  lane: number;
   score: number;
   state: VisitorState;
   /** 0 before the first turn. */
@@ -23,14 +24,18 @@ export type Visitor = {
   /** Of the claim (admitted) or the session (active), Unix ms of Redis. */
   deadline: number;
   reason: Reason | undefined;
+  /** The write of the room that all this comes from. What is told of an earlier one comes late. */
+  sequence: number;
   /** Position at the join or the last look-up, until a sketch covers the score; 0 = not known. */
   rankHint: number;
   /** Open sockets here; replaced, never changed in place. */
   watchers: readonly Watcher[];
-  /** Local ms: last seen by a request or socket, and when its lease was last sent. */
+  /** Local ms: last seen by a request or socket, and when its lease was last sent from here (0 = never). */
   seenAt: number;
   leasedAt: number;
 };
+
+export type VisitorFacts = Pick<Visitor, 'score' | 'state' | 'turn' | 'deadline' | 'reason' | 'sequence'>;
 
 const forgetAfterMs = 60_000;
 const noWatchers: readonly Watcher[] = [];
@@ -51,25 +56,22 @@ export class Roster {
     return this.#visitors.values();
   }
 
-  /** The entry of a visitor, made if there is none; `known` is written over what was there. */
-  put(
-    id: string,
-    lane: number,
-    known: Pick<Visitor, 'score' | 'state' | 'turn' | 'deadline' | 'reason'>,
-  ): Visitor {
-    const entry = this.#visitors.get(id);
-    if (entry !== undefined) return Object.assign(entry, known);
+  add(id: string, lane: number, facts: VisitorFacts): Visitor {
     const made: Visitor = {
       id,
       lane,
-      ...known,
+      ...facts,
       rankHint: 0,
       watchers: noWatchers,
       seenAt: Date.now(),
-      leasedAt: Date.now(),
+      leasedAt: 0,
     };
     this.#visitors.set(id, made);
     return made;
+  }
+
+  delete(id: string): void {
+    this.#visitors.delete(id);
   }
 
   clear(): void {

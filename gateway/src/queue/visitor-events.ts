@@ -1,5 +1,6 @@
 import type { RoomEvent } from './broadcast.ts';
-import type { Visitor } from './roster.ts';
+import type { Found } from './engine.ts';
+import type { Visitor, VisitorFacts } from './roster.ts';
 
 /**
  * States of a visitor, what enters and what leaves them (`scheduled` is told, never kept: who waits before opening):
@@ -12,7 +13,7 @@ import type { Visitor } from './roster.ts';
  */
 export type VisitorEvent = Extract<RoomEvent, { readonly visitor: string }>;
 
-export type Facts = Partial<Pick<Visitor, 'turn' | 'deadline' | 'score' | 'reason'>>;
+export type Facts = Partial<Pick<Visitor, 'turn' | 'deadline' | 'score' | 'reason' | 'sequence'>>;
 
 /** What an event makes of the visitor it names. */
 export function outcomeOf(
@@ -39,5 +40,31 @@ export function outcomeOf(
         : { state: 'left', reason: 'left' };
     default:
       return event satisfies never;
+  }
+}
+
+/** What a look-up makes of the visitor. `unknown` is for the caller: it means that the place must be joined again. */
+export function foundAs(found: Found): VisitorFacts {
+  const { score, turn, deadline, sequence } = found;
+  const facts = { score, turn, deadline, sequence };
+  switch (found.state) {
+    case 'waiting':
+    case 'admitted':
+    case 'active':
+      return { ...facts, state: found.state, reason: undefined };
+    case 'away':
+      return { ...facts, state: 'abandoned', reason: 'abandoned' };
+    case 'sold-out':
+    case 'closed':
+      return { ...facts, state: 'rejected', reason: found.state };
+    case 'lapsed':
+    case 'left':
+    case 'revoked':
+      return { ...facts, state: found.state, reason: found.state };
+    case 'ended':
+    case 'unknown':
+      return { ...facts, state: 'ended', reason: 'expired' };
+    default:
+      return found.state satisfies never;
   }
 }

@@ -1,8 +1,9 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { PlaceTicket, PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
-import { type ClaimOutcome, CursorStale, EpochLost, type Found, type JoinRefusal } from './engine.ts';
+import { type ClaimOutcome, CursorStale, EpochLost, type JoinRefusal } from './engine.ts';
 import type { LiveRoom } from './live-room.ts';
 import { isOver, type Visitor } from './roster.ts';
+import { foundAs } from './visitor-events.ts';
 import { newVisitorId } from './visitor-id.ts';
 
 export type Joined = {
@@ -18,7 +19,9 @@ export type FindResult =
   | { readonly visitor: Visitor; readonly freshTicket: string | undefined }
   | { readonly visitor?: undefined; readonly why: 'bad-ticket' | 'no-place' };
 
-const renewLeaseAfterMs = 10_000;
+/** A lease is renewed three times while it lasts, at most every ten seconds. */
+const leaseShare = 1 / 3;
+const longestRenewMs = 10_000;
 const rememberedTickets = 50_000;
 
 /** What visitors do at a gateway: join, ask, claim, leave. Rooms' state lives in {@link LiveRoom}. */
@@ -46,27 +49,24 @@ export class Visits {
    * not verify, or of another room or run, is as none.
    */
   async join(room: LiveRoom, lane: number, text: string | undefined): Promise<JoinResult> {
+    if (text !== undefined) await this.#catchUp(room, text);
     const ticket = text === undefined ? undefined : this.#ofThisRun(room, text);
-    const place = ticket === undefined ? undefined : placeOf(room, ticket);
     const fresh = newVisitorId();
-    const outcome = await ask(room, () =>
-      room.engine.join(room.cursor, {
-        visitor: place?.visitor ?? fresh,
-        lane: place?.lane ?? lane,
-        score: place?.score ?? 0,
-        older: ticket !== undefined && ticket.epochId !== room.cursor.epochId,
-        fresh,
-      }),
-    );
+    const outcome = await ask(room, () => {
+      const place = ticket === undefined ? { visitor: fresh, lane, score: 0 } : placeOf(room, ticket);
+      const older = ticket !== undefined && ticket.epochId !== room.cursor.epochId;
+      return room.engine.join(room.cursor, { ...place, older, fresh });
+    });
     if (outcome.refused !== undefined) {
       room.metrics.joined(outcome.refused);
       return { refused: outcome.refused };
     }
     room.metrics.joined(outcome.isNew ? outcome.state : 'same');
     if (outcome.isNew && outcome.state === 'admitted') room.metrics.admitted(1);
-    const at = outcome.visitor === place?.visitor ? place.lane : lane;
-    const { state, score, turn, deadline } = outcome;
-    const visitor = room.roster.put(outcome.visitor, at, { state, score, turn, deadline, reason: undefined });
+    const { state, score, turn, deadline, sequence } = outcome;
+    const at = outcome.visitor === ticket?.visitor ? placeOf(room, ticket).lane : lane;
+    const facts = { state, score, turn, deadline, sequence, reason: undefined };
+    const visitor = room.visitors.learn(outcome.visitor, at, facts);
     visitor.rankHint = outcome.position;
     visitor.seenAt = visitor.leasedAt = Date.now();
     room.wake();
@@ -78,22 +78,27 @@ export class Visits {
    * seated again. While Redis is away: what the ticket and memory tell.
    */
   async find(room: LiveRoom, text: string): Promise<FindResult> {
+    await this.#catchUp(room, text);
     const recalled = this.recall(room, text);
     if (recalled !== undefined) return recalled;
     const ticket = this.read(text) as PlaceTicket;
+    if (ticket.run !== room.cursor.run) return { why: 'no-place' };
     if (room.link === 'away') return { visitor: fromTicket(room, ticket), freshTicket: undefined };
     if (ticket.epochId !== room.cursor.epochId) return this.#seatAgain(room, ticket, text);
-    const place = placeOf(room, ticket);
-    const found = await ask(room, () => room.engine.lookUp(room.cursor, place));
+    const found = await ask(room, () => room.engine.lookUp(room.cursor, placeOf(room, ticket)));
     if (found.state === 'unknown') return this.#seatAgain(room, ticket, text);
-    return { visitor: remember(room, place, found), freshTicket: undefined };
+    const visitor = room.visitors.learn(ticket.visitor, placeOf(room, ticket).lane, foundAs(found));
+    if (found.state === 'waiting') visitor.rankHint = found.rank + 1;
+    visitor.seenAt = Date.now();
+    return { visitor, freshTicket: undefined };
   }
 
   /** What {@link find} answers without asking Redis; undefined where it must. */
   recall(room: LiveRoom, text: string): FindResult | undefined {
     const ticket = this.read(text);
     if (ticket === undefined || ticket.room !== room.name) return { why: 'bad-ticket' };
-    if (ticket.run !== room.cursor.run) return { why: 'no-place' };
+    if (ticket.run > room.cursor.run) return undefined;
+    if (ticket.run < room.cursor.run) return { why: 'no-place' };
     const known = room.roster.get(ticket.visitor);
     if (known === undefined) return undefined;
     if (ticket.epochId !== room.cursor.epochId && room.link !== 'away') return undefined;
@@ -104,18 +109,13 @@ export class Visits {
   /** Renews the lease of a visitor who polls; costs Redis a share of one batched call every ten seconds. */
   poll(room: LiveRoom, visitor: Visitor): void {
     const now = Date.now();
-    if (visitor.watchers.length > 0 || now - visitor.leasedAt < renewLeaseAfterMs) return;
+    const renewMs = Math.min(longestRenewMs, room.rules.presence.leaseSeconds * 1_000 * leaseShare);
+    if (visitor.watchers.length > 0 || now - visitor.leasedAt < renewMs) return;
     if (visitor.state !== 'waiting' && visitor.state !== 'abandoned') return;
     visitor.leasedAt = now;
-    const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };
-    room.engine.mark(room.cursor, place, 'lease').then(
-      (waits) => {
-        if (waits && visitor.state === 'abandoned') visitor.state = 'waiting';
-      },
-      () => {
-        visitor.leasedAt = 0;
-      },
-    );
+    void room.visitors.lease(visitor).then((told) => {
+      if (!told) visitor.leasedAt = 0;
+    });
   }
 
   async claim(room: LiveRoom, visitor: Visitor): Promise<ClaimOutcome> {
@@ -133,6 +133,12 @@ export class Visits {
     if (left) room.metrics.left();
     room.wake();
     return left;
+  }
+
+  /** A ticket of a run that this gateway has not heard of: another one was quicker. */
+  async #catchUp(room: LiveRoom, text: string): Promise<void> {
+    const ticket = this.read(text);
+    if (ticket?.room === room.name && ticket.run > room.cursor.run) await ask(room, () => room.refresh());
   }
 
   #ofThisRun(room: LiveRoom, text: string): PlaceTicket | undefined {
@@ -171,7 +177,7 @@ export async function ask<T>(room: LiveRoom, call: () => Promise<T>): Promise<T>
     return await call();
   } catch (error) {
     if (error instanceof CursorStale) await room.refresh().catch(fail);
-    else if (error instanceof EpochLost) await room.recover().catch(fail);
+    else if (error instanceof EpochLost) await room.recover(error.epochId).catch(fail);
     else fail(error);
     return call().catch(fail);
   }
@@ -196,45 +202,11 @@ function placeOf(room: LiveRoom, ticket: PlaceTicket): { visitor: string; lane: 
   return { visitor: ticket.visitor, lane, score: Number(ticket.score) };
 }
 
+/** While Redis is away the room's state is the reason, and no longer than that. */
 function fromTicket(room: LiveRoom, ticket: PlaceTicket): Visitor {
   const { visitor, lane, score } = placeOf(room, ticket);
-  return room.roster.put(visitor, lane, {
-    score,
-    state: 'waiting',
-    turn: 0,
-    deadline: 0,
-    reason: 'redis-away',
-  });
-}
-
-function remember(room: LiveRoom, place: { visitor: string; lane: number }, found: Found): Visitor {
-  const { score, turn, deadline } = found;
-  const put = (state: Visitor['state'], reason: Visitor['reason']): Visitor =>
-    room.roster.put(place.visitor, place.lane, { state, score, turn, deadline, reason });
-  switch (found.state) {
-    case 'waiting': {
-      const visitor = put('waiting', undefined);
-      visitor.rankHint = found.rank + 1;
-      return visitor;
-    }
-    case 'away':
-      return put('abandoned', 'abandoned');
-    case 'sold-out':
-    case 'closed':
-      return put('rejected', found.state);
-    case 'lapsed':
-    case 'left':
-    case 'revoked':
-      return put(found.state, found.state);
-    case 'ended':
-    case 'unknown':
-      return put('ended', 'expired');
-    case 'admitted':
-    case 'active':
-      return put(found.state, undefined);
-    default:
-      return found.state satisfies never;
-  }
+  const facts = { score, state: 'waiting', turn: 0, deadline: 0, reason: undefined, sequence: 0 } as const;
+  return room.visitors.learn(visitor, lane, facts);
 }
 
 /** Whether the visitor may come in: the turn is given or the session lives. */

@@ -324,3 +324,13 @@ test('a HEAD and a prefetch of the page or the way in take no place', async () =
   const page = await navigate(at(gateway, '/page?to=/'), { cookie });
   expect(page.cookies[0]).toContain('ropeline_place=');
 });
+
+test('when the last one has left, the room says at once that nobody waits', async () => {
+  const gateway = await startGateway({ rules: busy });
+  const { ticket } = await join(gateway);
+  await until(() => gateway.room.waiting === 1);
+  await fetch(at(gateway, '/place'), { method: 'DELETE', ...bearer(ticket) });
+  await until(
+    async () => ((await (await fetch(at(gateway, ''))).json()) as { waiting: number }).waiting === 0,
+  );
+});

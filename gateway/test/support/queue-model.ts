@@ -156,7 +156,7 @@ export class QueueModel {
   }
 
   /** What a look-up of a place that was given in this epoch must find. */
-  find({ visitor, lane, score }: Place): Found {
+  find({ visitor, lane, score }: Place): Omit<Found, 'sequence'> {
     const rank = this.#lane(lane).findIndex((place) => place.visitor === visitor);
     const at = { score, deadline: 0, turn: 0, rank: 0 };
     if (rank >= 0) return { ...at, state: 'waiting', rank, turn: this.again.get(visitor)?.turn ?? 0 };

@@ -80,16 +80,22 @@ export class Inventory implements StockSource {
   readonly read = (offerId: number): StockCounts | undefined => this.#memory.read(offerId);
   readonly onChange = (listener: (offerId: number) => void): (() => void) => this.#memory.onChange(listener);
 
+  /** The stock while "sold out" stands for this member without asking Redis; never for one who has ordered before. */
+  soldOutTo(offerId: number, memberId: string): StockCounts | undefined {
+    return this.#memory.soldOutTo(offerId, memberId);
+  }
+
   async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
     const { offerId } = request;
-    const remembered = this.#memory.soldOutTo(offerId, request.memberId);
+    const remembered = this.soldOutTo(offerId, request.memberId);
     if (remembered !== undefined) return { kind: 'sold-out', available: free(remembered) };
     const partition = partitionOfOffer(offerId, this.partitions);
     const item: ReserveItem = { ...request, orderId: newOrderId(partition) };
     try {
       const reply = await this.#batcher.reserve(partition, item);
       const answer = reserveAnswer(item, reply);
-      if (reply.capacity > 0) this.#memory.learn(offerId, reply);
+      const { capacity, held, sold } = reply;
+      if (capacity > 0) this.#memory.learn(offerId, { capacity, held, sold });
       if (answer.kind === 'sold-out' && isSoldOut(reply)) this.#refreshSoon(offerId);
       return answer;
     } catch (error) {

@@ -36,6 +36,8 @@ export class StockGate {
   #client: StockClient | undefined;
   #open = false;
   #problems: readonly string[] = ['stock: not opened yet'];
+  /** Why it was shut since the look in hand began: what that look finds may be of the connection before. */
+  #shutMeanwhile: string | undefined;
   #wake: (() => void) | undefined;
 
   constructor(options: Options) {
@@ -72,6 +74,7 @@ export class StockGate {
 
   /** A script met another epoch, or the connection was made anew: look before anything more is sold. */
   shut(why: string): void {
+    this.#shutMeanwhile = `stock: ${why}`;
     if (!this.#open) return;
     this.#open = false;
     this.#problems = [`stock: ${why}`];
@@ -94,8 +97,10 @@ export class StockGate {
 
   async #look(): Promise<void> {
     const before = this.#problems.join();
+    this.#shutMeanwhile = undefined;
     try {
-      this.#problems = await this.#tryToOpen();
+      const problems = await this.#tryToOpen();
+      this.#problems = this.#shutMeanwhile === undefined ? problems : [this.#shutMeanwhile, ...problems];
     } catch (error) {
       this.#problems = [`stock: ${(error as Error).message}`];
     }

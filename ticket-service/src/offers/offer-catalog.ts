@@ -13,10 +13,12 @@ export class OfferCatalog {
   readonly #pool: Pool;
   readonly #log: Logger;
   readonly #onNew: () => Promise<void>;
+  /** Offers of the first read, and those that `onNew` was called for. */
+  readonly #known = new Set<number>();
   #offers = new Map<number, Offer>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onNew` is called after a read that found an offer which the one before did not. */
+  /** `onNew` is called after a read that found a new offer, and after the next ones until it succeeds. */
   constructor(pool: Pool, log: Logger, onNew: () => Promise<void>) {
     this.#pool = pool;
     this.#log = log;
@@ -26,6 +28,7 @@ export class OfferCatalog {
   /** Reads all offers, and keeps reading. Throws when the first read fails. */
   async start(): Promise<void> {
     await this.#read();
+    for (const id of this.#offers.keys()) this.#known.add(id);
     this.#timer = setInterval(() => {
       this.refresh().catch((error: unknown) => this.#log.warn({ err: error }, 'offers cannot be refreshed'));
     }, refreshMs);
@@ -37,9 +40,11 @@ export class OfferCatalog {
   }
 
   async refresh(): Promise<void> {
-    const before = this.#offers;
     await this.#read();
-    if (this.list().some(({ id }) => !before.has(id))) await this.#onNew();
+    const added = [...this.#offers.keys()].filter((id) => !this.#known.has(id));
+    if (added.length === 0) return;
+    await this.#onNew();
+    for (const id of added) this.#known.add(id);
   }
 
   list(): readonly Offer[] {

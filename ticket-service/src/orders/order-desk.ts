@@ -71,9 +71,13 @@ export class OrderDesk {
     return { kind: 'repeated', order: found.order };
   }
 
-  /** Redis keeps a key for a day; of offers that are older than most of it, Postgres is asked first. */
+  /**
+   * Redis keeps a key for a day; of offers that are older than most of it, Postgres is asked first. Not for who is
+   * told "sold out" from memory: they never ordered, so they have no key.
+   */
   async #oldOrder({ offer, memberId, idempotencyKey }: Wish): Promise<OrderRecord | undefined> {
     if (idempotencyKey === '' || Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
+    if (this.#parts.inventory.soldOutTo(offer.id, memberId) !== undefined) return undefined;
     return this.#parts.lookup.ofKey(memberId, offer.id, idempotencyKey);
   }
 }

@@ -23,15 +23,13 @@ export class OrderLookup {
   }
 
   /** Undefined only when both have answered that they do not know it. */
-  async find(orderId: string): Promise<Found | undefined> {
-    const [redis, postgres] = await Promise.allSettled([
-      this.#redis.read(orderId),
-      this.#postgres.read(orderId),
-    ]);
-    const order = newest([...valuesOf(redis), ...valuesOf(postgres)]);
-    if (order !== undefined) return { order, inRedis: valuesOf(redis).length > 0 };
-    for (const answer of [redis, postgres]) if (answer.status === 'rejected') throw answer.reason;
-    return undefined;
+  find(orderId: string): Promise<Found | undefined> {
+    return this.#find(orderId, false);
+  }
+
+  /** The same for who wants to change the order: that Redis does not have it must be known, not guessed. */
+  findToChange(orderId: string): Promise<Found | undefined> {
+    return this.#find(orderId, true);
   }
 
   /** The order behind an idempotency key that Redis may have let go; Postgres keeps it for ever. */
@@ -52,6 +50,18 @@ export class OrderLookup {
       .flatMap((versions) => newest(versions) ?? [])
       .sort((a, b) => b.createdAt - a.createdAt)
       .slice(0, most);
+  }
+
+  async #find(orderId: string, redisMustAnswer: boolean): Promise<Found | undefined> {
+    const [redis, postgres] = await Promise.allSettled([
+      this.#redis.read(orderId),
+      this.#postgres.read(orderId),
+    ]);
+    if (redisMustAnswer && redis.status === 'rejected') throw redis.reason;
+    const order = newest([...valuesOf(redis), ...valuesOf(postgres)]);
+    if (order !== undefined) return { order, inRedis: valuesOf(redis).length > 0 };
+    for (const answer of [redis, postgres]) if (answer.status === 'rejected') throw answer.reason;
+    return undefined;
   }
 }
 

@@ -52,14 +52,19 @@ export class OrderSaga {
 
   async cancel(order: OrderRecord, inRedis: boolean): Promise<CancelOutcome> {
     const { orders, payments } = this.#parts;
-    if (order.state === 'CANCELLED') return { kind: 'cancelled', order };
+    if (order.state === 'CANCELLED') {
+      // Again, in case the first cancel died before it noted the refund.
+      await payments.owe(order.orderId);
+      return { kind: 'cancelled', order };
+    }
     if (order.state === 'EXPIRED') return { kind: 'hold-expired' };
     if (!inRedis) {
       if (order.state !== 'COMPLETED') return { kind: 'hold-lost' };
       await orders.restore(order);
     }
     const { kind, state } = await this.#move(order, { to: 'CANCELLED' });
-    if (kind === 'gone') return { kind: 'hold-lost' };
+    // Redis may have forgotten a completed order since it was read.
+    if (kind === 'gone') return inRedis ? this.cancel(order, false) : { kind: 'hold-lost' };
     if (kind === 'refused')
       return state === 'EXPIRED' ? { kind: 'hold-expired' } : { kind: 'wrong-state', state };
     if (order.state === 'COMPLETED' || state === 'COMPLETED') await payments.owe(order.orderId);
@@ -127,8 +132,9 @@ export class OrderSaga {
     const { kind, state } = await this.#move(order, { to: 'COMPLETED', attempt: order.attempt });
     if (kind === 'moved' || kind === 'same') return { kind: 'completed', order: await this.#now(order) };
     log.error({ orderId: order.orderId, state }, 'paid for an order that cannot be completed: refund due');
-    await payments.owe(order.orderId);
-    return kind === 'gone' ? { kind: 'hold-lost' } : { kind: 'wrong-state', state };
+    // Only this attempt's money: a later attempt may have completed the order.
+    await payments.owe(order.orderId, order.attempt);
+    return kind === 'gone' ? { kind: 'hold-lost' } : this.#over(await this.#now(order), state);
   }
 
   async #release(order: OrderRecord): Promise<PayOutcome> {
@@ -143,9 +149,9 @@ export class OrderSaga {
     return payment.state !== 'pending' || payment.ageMs > othersCallMs;
   }
 
-  /** As it is after a move: Redis still has it then. */
+  /** As it is after a move: Redis has it then. Throws when Redis cannot be asked: Postgres may be versions behind. */
   async #now(order: OrderRecord): Promise<OrderRecord> {
-    return (await this.#parts.lookup.find(order.orderId))?.order ?? order;
+    return (await this.#parts.lookup.findToChange(order.orderId))?.order ?? order;
   }
 
   async #move(order: OrderRecord, move: Move): Promise<Moved> {

@@ -37,7 +37,9 @@ export function httpProvider({ url, timeoutMs = 5_000, maxConnections = 64 }: Op
       const signal = AbortSignal.timeout(timeoutMs);
       for (let tries = 1; ; tries += 1) {
         try {
-          return await send(charge, signal);
+          const outcome = await send(charge, signal);
+          // A refusal says nothing of an earlier call that died: that one may have been charged.
+          return outcome.kind === 'error' && tries > 1 ? { ...outcome, kind: 'unknown' } : outcome;
         } catch (error) {
           const outcome = readFailure(error, tries);
           if (outcome !== undefined) return outcome;

@@ -61,11 +61,12 @@ export class PaymentRows {
     return rowCount === 1;
   }
 
-  /** Money of an order that will not be delivered. */
-  async owe(orderId: string): Promise<void> {
+  /** Money of an order that will not be delivered; with `attempt`, only what that attempt has charged. */
+  async owe(orderId: string, attempt?: number): Promise<void> {
     await this.#pool.query(
-      `update payments set state = 'refund-due', updated_at = now() where order_id = $1 and state = 'paid'`,
-      [orderId],
+      `update payments set state = 'refund-due', updated_at = now()
+       where order_id = $1 and attempt = coalesce($2, attempt) and state = 'paid'`,
+      [orderId, attempt ?? null],
     );
   }
 

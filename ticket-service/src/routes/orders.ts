@@ -32,7 +32,10 @@ const OrderAnswer = Type.Object({
   version: Type.Integer({ description: 'Grows by one with every change' }),
 });
 
-const OrderId = Type.Object({ id: Type.String({ format: 'uuid' }) });
+/** Not `format: 'uuid'`: that takes `urn:uuid:...` too, which Postgres refuses. */
+const OrderId = Type.Object({
+  id: Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' }),
+});
 const keyPattern = /^[\x21-\x7e]{1,200}$/;
 const mostListed = 100;
 
@@ -111,7 +114,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         response: { 200: OrderAnswer, ...problems('bad-request', 'login-required', 'unknown-order') },
       },
     },
-    async (request) => orderAnswer((await ownOrder(request)).order),
+    async (request) => orderAnswer(own(request, await lookup.find(orderIdIn(request))).order),
   );
 
   app.post<{ Params: Static<typeof OrderId> }>(
@@ -141,7 +144,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       },
     },
     async (request, reply) => {
-      const { order, inRedis } = await ownOrder(request);
+      const { order, inRedis } = own(request, await lookup.findToChange(orderIdIn(request)));
       return answerPay(await saga.pay(order, inRedis), reply);
     },
   );
@@ -165,18 +168,21 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       },
     },
     async (request) => {
-      const { order, inRedis } = await ownOrder(request);
+      const { order, inRedis } = own(request, await lookup.findToChange(orderIdIn(request)));
       return orderAnswer(cancelled(await saga.cancel(order, inRedis)));
     },
   );
+}
 
-  async function ownOrder(request: FastifyRequest): Promise<Found> {
-    const { id } = request.params as Static<typeof OrderId>;
-    const found = await lookup.find(id.toLowerCase());
-    if (found === undefined || found.order.memberId !== memberIn(request).id)
-      throw new AppError('unknown-order');
-    return found;
-  }
+function orderIdIn({ params }: FastifyRequest): string {
+  return (params as Static<typeof OrderId>).id.toLowerCase();
+}
+
+/** Somebody else's order is as unknown as one that does not exist. */
+function own(request: FastifyRequest, found: Found | undefined): Found {
+  if (found === undefined || found.order.memberId !== memberIn(request).id)
+    throw new AppError('unknown-order');
+  return found;
 }
 
 function answerPay(outcome: PayOutcome, reply: FastifyReply): FastifyReply {

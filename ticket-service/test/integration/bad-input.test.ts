@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { createLog } from '@ropeline/core/log.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -23,6 +24,13 @@ async function rows(): Promise<Record<string, string>> {
   } finally {
     await pool.end();
   }
+}
+
+/** What comes back for bytes that fetch would not send, until the service closes the connection. */
+async function bytesOf(text: string): Promise<string> {
+  const socket = connect(Number(new URL(running.url).port), '127.0.0.1');
+  socket.write(text);
+  return (await socket.setEncoding('utf8').toArray()).join('');
 }
 
 function expectProblem(answer: Answer, status: number, code: string): void {
@@ -161,7 +169,10 @@ describe('bad input gets a problem with a stable code, and changes nothing', () 
       400,
       'bad-request',
     );
-    expectProblem(await call(running, '/api/orders/not-an-id', { headers: token }), 400, 'bad-request');
+    // The second is a UUID to the `uuid` format of JSON Schema, and none to Postgres.
+    for (const id of ['not-an-id', `urn:uuid:${crypto.randomUUID()}`, `{${crypto.randomUUID()}}`]) {
+      expectProblem(await call(running, `/api/orders/${id}`, { headers: token }), 400, 'bad-request');
+    }
     expectProblem(
       await call(running, `/api/orders/${crypto.randomUUID()}`, { headers: token }),
       404,
@@ -173,8 +184,22 @@ describe('bad input gets a problem with a stable code, and changes nothing', () 
   });
 
   test('headers of 32 KB', async () => {
-    const answer = await fetch(`${running.url}/api/offers`, { headers: { 'x-long': 'x'.repeat(32_000) } });
-    expect(answer.status).toBe(431);
+    const headers = { 'x-long': 'x'.repeat(32_000) };
+    expectProblem(await call(running, '/api/offers', { headers }), 431, 'headers-too-large');
     expect((await call(running, '/api/offers')).status).toBe(200);
+  });
+
+  test.each([
+    ['no HTTP', 'NONSENSE\r\n\r\n'],
+    [
+      'two lengths',
+      'POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
+    ],
+    ['a header without a name', 'GET /api/offers HTTP/1.1\r\nHost: x\r\n: nameless\r\n\r\n'],
+  ])('what is no request: %s', async (_name, text) => {
+    const answer = await bytesOf(text);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(answer).toMatch(/content-type: application\/problem\+json/i);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status: 400, code: 'bad-request' });
   });
 });

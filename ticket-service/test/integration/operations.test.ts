@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '@ropeline/core/log.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
+import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from '../../../scripts/services/postgres-server.ts';
 import { startRedis } from '../../../scripts/services/redis-server.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
+import { OfferCatalog } from '../../src/offers/offer-catalog.ts';
 import { bearer, call, logIn } from '../support/http.ts';
 import { type RunningService, startService } from '../support/start-service.ts';
 
@@ -90,6 +92,62 @@ test('without Redis it says so, refuses log-ins for the moment, and comes back b
   expect(
     (await call(service, '/api/sessions', { json: { id: 'testuser1', password: 'qwer1234' } })).status,
   ).toBe(200);
+});
+
+test('while Redis takes no writes nothing is sold or moved, and clients are told to come back', async () => {
+  const redis = cleanedUp(await startRedis(), (made) => made.stop());
+  const service = cleanedUp(await startService({ redisUrl: redis.url }), (made) => made.stop());
+  const client = cleanedUp(
+    connectRedis(redis.url, { name: 'test', log: createLog('test', 'silent') }),
+    (made) => made.disconnect(),
+  );
+  await untilReady(client);
+  const token = await logIn(service);
+  const order = (key: string) =>
+    call(service, '/api/orders', {
+      json: { offerId: 1, quantity: 1 },
+      headers: { ...bearer(token), 'idempotency-key': key },
+    });
+  const { orderId } = (await order('k1')).body;
+  const cancel = () =>
+    call(service, `/api/orders/${orderId}/cancel`, { method: 'POST', headers: bearer(token) });
+  // As a full disk does (MISCONF), only quicker to arrange.
+  await client.config('SET', 'min-replicas-to-write', '1');
+  for (const answer of [await order('k2'), await cancel()]) {
+    expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+    expect(answer.headers.get('retry-after')).toBe('1');
+  }
+  await client.config('SET', 'min-replicas-to-write', '0');
+  expect(await cancel()).toMatchObject({ status: 200, body: { state: 'CANCELLED' } });
+});
+
+test('says when it sells on a Redis that may lose what it answered', async () => {
+  expect((await call(running, '/health/ready')).body).toEqual({ status: 'ok', durability: 'relaxed' });
+  const response = await fetch(`${running.url}/metrics`, {
+    headers: { authorization: 'Bearer a token for the metrics' },
+  });
+  expect(await response.text()).toMatch(/ticket_stock_durability_relaxed 1/);
+});
+
+test('an offer whose stock could not be prepared is tried again', async () => {
+  const pool = cleanedUp(
+    connectPostgres(running.databaseUrl, { name: 'test', log: createLog('test', 'silent') }),
+    (made) => made.end(),
+  );
+  let tries = 0;
+  const catalog = new OfferCatalog(pool, createLog('test', 'silent'), async () => {
+    tries += 1;
+    if (tries === 1) throw new Error('Redis did not answer');
+  });
+  await catalog.start();
+  catalog.stop();
+  await pool.query(
+    `insert into offers (offer_id, kind, title, capacity, price_minor, currency) values (3, 'pool', 'New', 3, 1, 'EUR')`,
+  );
+  await expect(catalog.refresh()).rejects.toThrow('Redis did not answer');
+  await catalog.refresh();
+  await catalog.refresh();
+  expect(tries).toBe(2);
 });
 
 test('without Postgres log-ins are told to come back, and work again when it is back', async () => {

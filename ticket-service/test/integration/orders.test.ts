@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { cleanedUp } from '../../../testing/scope.ts';
 import { spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { bearer, call } from '../support/http.ts';
@@ -144,6 +145,32 @@ it('knows an order for ever: workers write it down, Redis forgets it, and it can
   await until(async () => (await row()).rows[0]?.state === 'CANCELLED');
   const { rows } = await shop.pool.query('select state from payments where order_id = $1', [orderId]);
   expect(rows).toEqual([{ state: 'refund-due' }]);
+});
+
+it('says sold out of an old offer from memory, without asking Postgres for the key', async () => {
+  const shop = await openShop();
+  const [first, second] = [await shop.join('testuser1'), await shop.join('testuser2')];
+  const { body } = await shop.order(first, { offerId: 13, quantity: 5 }, 'k1');
+  expect((await shop.pay(first, body['orderId'])).status).toBe(200);
+  // From now on the stock is read again and again, and remembered for a second each time.
+  await until(async () => (await shop.order(second, { offerId: 13, quantity: 1 })).status === 409);
+  await until(async () => (await shop.stock(13))['sold'] === 5);
+  const locking = cleanedUp(await shop.pool.connect(), async (client) => {
+    await client.query('rollback');
+    client.release();
+  });
+  await locking.query('begin; lock table orders in access exclusive mode');
+  // Whoever asks Postgres now hangs: 409 comes from memory, once the stock was read.
+  const refused = await until(async () => {
+    const answer = await shop.order(second, { offerId: 13, quantity: 1 });
+    return answer.status === 409 && answer;
+  }, 25_000);
+  expect(codeOf(refused)).toEqual([409, 'sold-out']);
+  await locking.query('rollback');
+  expect(await shop.order(first, { offerId: 13, quantity: 5 }, 'k1')).toMatchObject({
+    status: 200,
+    body: { state: 'COMPLETED' },
+  });
 });
 
 it('knows an idempotency key for ever: after a day Redis has let it go, Postgres has not', async () => {

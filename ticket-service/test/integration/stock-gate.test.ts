@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,23 @@ it('sells only from a Redis that syncs before it answers and evicts nothing', as
   const { gate } = await gateOn({}, false);
   expect(gate.missing().join()).toMatch(/not durable: appendonly is no/);
   expect(() => gate.stock).toThrow(expect.objectContaining({ code: 'not-ready', status: 503 }));
+});
+
+it('looks again when the connection is made anew while it looks', async () => {
+  const { redis, postgres } = await gateOn({}, true);
+  let looks = 0;
+  const prepare = async (): Promise<void> => {
+    looks += 1;
+    if (looks > 1) return;
+    redis.disconnect(true);
+    await once(redis, 'ready');
+  };
+  const gate = new StockGate({ redis, postgres, log, relaxed: true, prepare, retryMs: 20 });
+  cleanedUp(gate, (it) => it.stop());
+  await gate.start();
+  expect(gate.missing()).toEqual(['stock: reconnected']);
+  await until(() => gate.missing().length === 0);
+  expect(looks).toBe(2);
 });
 
 it('opens on a durable one, and on any when told so', async () => {

@@ -62,9 +62,16 @@ export async function startPartition(options: Options): Promise<PartitionPipelin
   const onError = (error: Error): void => log.debug({ partition, err: error }, 'job queue error');
   queue.on('error', onError);
   worker.on('error', onError);
-  worker.on('failed', (job, error) => {
+  let lastFailure = '';
+  worker.on('failed', (_job, error) => {
     metrics.retries.inc();
-    if (job?.attemptsMade === 1) log.warn({ partition, err: error }, 'range not persisted, tried again');
+    if (error.message !== lastFailure)
+      log.warn({ partition, err: error }, 'range not persisted, tried again');
+    lastFailure = error.message;
+  });
+  worker.on('completed', () => {
+    if (lastFailure !== '') log.info({ partition }, 'ranges are persisted again');
+    lastFailure = '';
   });
   await queue.setGlobalConcurrency(1);
   const waiting = jobsRedis.duplicate();

@@ -1,6 +1,7 @@
+import { AppError } from '@ropeline/core/errors.ts';
 import type { LiveRoom } from '../../queue/live-room.ts';
 import type { Visitor } from '../../queue/roster.ts';
-import { hasTurn } from '../../queue/visits.ts';
+import { ask, hasTurn } from '../../queue/visits.ts';
 import type { Header } from '../../transport/http.ts';
 import { queryOf, redirect, roomAddress } from '../answers.ts';
 import {
@@ -49,9 +50,16 @@ async function goIn(
   more: readonly Header[],
 ): Promise<void> {
   const { context, exchange, room, secure } = request;
-  const { entry, deadline } = await claimEntry(context, room, visitor, to);
-  const cookie: Header = ['set-cookie', setEntryCookie(room.name, entry.entryToken, deadline, secure)];
-  redirect(exchange, 303, to, [...more, cookie]);
+  try {
+    const { entry, deadline } = await claimEntry(context, room, visitor, to);
+    const cookie: Header = ['set-cookie', setEntryCookie(room.name, entry.entryToken, deadline, secure)];
+    redirect(exchange, 303, to, [...more, cookie]);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.temporary) throw error;
+    // The turn is not there after all: the page says why, once this gateway knows it, or it would send back here.
+    await ask(room, () => room.visitors.check(visitor));
+    redirect(exchange, 303, roomAddress(room.name, 'page', to), more);
+  }
 }
 
 /** A place that is over makes room for a new one; a waiting or abandoned one is shown on the page. */

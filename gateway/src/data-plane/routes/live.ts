@@ -97,7 +97,7 @@ export class LiveWatch implements Watcher {
     this.#visitor = visitor;
     watch(visitor, this);
     room.fanOut.add(this, visitor);
-    if (visitor.state === 'waiting' || visitor.state === 'abandoned') void room.hold(visitor);
+    if (visitor.state === 'waiting' || visitor.state === 'abandoned') void room.visitors.hold(visitor);
     this.changed(visitor, isOver(visitor.state), freshTicket);
   }
 
@@ -152,10 +152,7 @@ export class LiveWatch implements Watcher {
     unwatch(visitor, this);
     visitor.seenAt = Date.now();
     this.#room.fanOut.remove(this);
-    if (visitor.watchers.length > 0 || visitor.state !== 'waiting') return;
-    const place = { visitor: visitor.id, lane: visitor.lane, score: visitor.score };
-    // Lost with Redis away: the resync after its return, or the roll call of the living, puts it right.
-    this.#room.engine.mark(this.#room.cursor, place, 'grace').catch(() => undefined);
+    this.#room.visitors.release(visitor);
   }
 
   async #claim(to: string): Promise<void> {

@@ -27,16 +27,24 @@ export async function site(context: Context, check: AdmissionCheck, exchange: Ex
     entryToken: renewal?.token ?? entry?.credential.token,
     onResponseHeaders: (_status, headers) => {
       const command = headers.find(([name]) => name.toLowerCase() === commandHeader)?.[1];
-      if (command === undefined) return renewal === undefined ? headers : [...headers, ...renewal.headers];
-      const kept = headers.filter(([name]) => name.toLowerCase() !== commandHeader);
-      if (command.trim() !== 'end-session' || entry === undefined) return kept;
+      const kept =
+        command === undefined ? headers : headers.filter(([name]) => name.toLowerCase() !== commandHeader);
+      if (command?.trim() !== 'end-session' || entry === undefined)
+        return renewal === undefined ? kept : forOneVisitor(kept, renewal.headers);
       context.visits.leave(room, entry.claims.sub).catch((error: unknown) => {
         context.log.warn({ err: error, room: room.name }, 'session not ended at the upstream’s word');
       });
-      return [...kept, ['set-cookie', setEntryCookie(room.name, '', 0, request.outside.proto === 'https')]];
+      const gone = setEntryCookie(room.name, '', 0, request.outside.proto === 'https');
+      return forOneVisitor(kept, [['set-cookie', gone]]);
     },
     onDone: (outcome) => context.onProxied(outcome),
   });
+}
+
+/** An answer with a visitor's token in it: a cache that kept it would give the entry to everybody. */
+function forOneVisitor(headers: readonly Header[], more: readonly Header[]): readonly Header[] {
+  const kept = headers.filter(([name]) => !/^(cache-control|expires|cdn-cache-control)$/i.test(name));
+  return [...kept, ['cache-control', 'private, no-store'], ...more];
 }
 
 function siteRequest(context: Context, exchange: Exchange): SiteRequest {

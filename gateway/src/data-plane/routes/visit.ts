@@ -18,10 +18,12 @@ export async function join(request: VisitRequest): Promise<void> {
     throw new AppError('unavailable', { detail: 'This gateway is stopping', retryAfterSeconds: 1 });
   }
   const result = await context.visits.join(room, laneOf(request, fields.lane), ticket);
+  // A browser without scripts is told by the page.
+  const page = roomAddress(room.name, 'page', safeTarget(fields.to) ?? '/');
+  if (result.refused !== undefined && isForm) return redirect(exchange, 303, page);
   if (result.refused !== undefined) throw refusal(room, result.refused);
   const cookie: Header = ['set-cookie', setPlaceCookie(room.name, result.ticket, secure)];
-  if (isForm)
-    return redirect(exchange, 303, roomAddress(room.name, 'page', safeTarget(fields.to) ?? '/'), [cookie]);
+  if (isForm) return redirect(exchange, 303, page, [cookie]);
   respondJson(exchange, result.isNew ? 201 : 200, statusOf(room, result.visitor, result.ticket), [cookie]);
 }
 
@@ -56,11 +58,12 @@ function answerStatus({ context, exchange, room, secure }: VisitRequest, found: 
 export async function claim(request: VisitRequest): Promise<void> {
   const { context, exchange, room, secure } = request;
   const { fields, isForm } = await readBody(exchange, ClaimBody);
-  const { visitor } = await requireVisitor(request);
   const to = safeTarget(fields.to) ?? '/';
+  // A form is a browser's way in, and that answers with an address whatever became of the turn.
+  if (isForm) return redirect(exchange, 303, roomAddress(room.name, 'enter', to));
+  const { visitor } = await requireVisitor(request);
   const { entry, deadline } = await claimEntry(context, room, visitor, to);
   const cookie: Header = ['set-cookie', setEntryCookie(room.name, entry.entryToken, deadline, secure)];
-  if (isForm) return redirect(exchange, 303, to, [cookie]);
   respondJson(exchange, 200, entry, [cookie]);
 }
 

@@ -1,0 +1,173 @@
+import type { Marked, QueueEngine } from './engine.ts';
+import { type Known, RecentEvents } from './recent-events.ts';
+import type { RoomCursor } from './room-cursor.ts';
+import { isOver, Roster, type Visitor, type VisitorFacts } from './roster.ts';
+import { type Facts, foundAs, outcomeOf, type VisitorEvent } from './visitor-events.ts';
+
+type Options = {
+  readonly engine: QueueEngine;
+  readonly cursor: RoomCursor;
+  /** Somebody waits whom the ticks of before may not have seen. */
+  readonly wake: () => void;
+};
+
+/**
+ * The visitors of a room whom this gateway serves, kept true by the broadcast and by what Redis answers. The two come
+ * over different connections, so either may be heard first: every fact carries the number of the write that it comes
+ * from, and what comes from an earlier one than is known already says nothing.
+ */
+export class RoomVisitors {
+  readonly roster = new Roster();
+  readonly #engine: QueueEngine;
+  readonly #cursor: RoomCursor;
+  readonly #wake: () => void;
+  readonly #recent = new RecentEvents();
+  /** Up to which score the queue was ended last. */
+  #endedQueue: { readonly score: number; readonly known: Known } | undefined;
+  /** Whose last socket here is gone, and Redis could not be told. */
+  readonly #unreleased = new Set<Visitor>();
+
+  constructor({ engine, cursor, wake }: Options) {
+    this.#engine = engine;
+    this.#cursor = cursor;
+    this.#wake = wake;
+  }
+
+  /** Takes over what Redis answered of a visitor, unless the broadcast has told of a later write. */
+  learn(id: string, lane: number, facts: VisitorFacts): Visitor {
+    const served = this.roster.get(id);
+    const visitor = served ?? this.roster.add(id, lane, facts);
+    if (served !== undefined && served.sequence <= facts.sequence) {
+      served.lane = lane;
+      this.#move(served, facts.state, facts);
+    }
+    const event = this.#recent.get(id);
+    if (event !== undefined && event.sequence > visitor.sequence) this.#move(visitor, event.state, event);
+    this.#endIfBelow(visitor);
+    return visitor;
+  }
+
+  /** An event of the broadcast, of the write `sequence`. */
+  heard(event: VisitorEvent, sequence: number): void {
+    const visitor = this.roster.get(event.visitor);
+    const isHeld = visitor !== undefined && visitor.watchers.length > 0;
+    if (event.type === 'called') {
+      if (isHeld) void this.hold(visitor);
+      return;
+    }
+    const known = { ...outcomeOf(event), sequence };
+    this.#recent.add(event.visitor, known);
+    if (visitor === undefined || visitor.sequence > sequence) return;
+    this.#move(visitor, known.state, known);
+    // Struck because the answer to the call was lost: a visitor with an open socket is not absent.
+    if (isHeld && visitor.state === 'abandoned') void this.hold(visitor);
+  }
+
+  /** The queue was ended: every place up to the score is over. */
+  heardEnd(score: number, reason: 'sold-out' | 'closed', sequence: number): void {
+    this.#endedQueue = { score, known: { state: 'rejected', reason, sequence } };
+    for (const visitor of [...this.roster.all()]) this.#endIfBelow(visitor);
+  }
+
+  /** Names everybody whose socket is open here. */
+  answerRollCall(): void {
+    for (const visitor of this.roster.all()) {
+      if (visitor.watchers.length > 0 && visitor.state === 'waiting') void this.hold(visitor);
+    }
+  }
+
+  /** Asks Redis where everybody stands. */
+  async checkAll(): Promise<void> {
+    await Promise.all([...this.roster.all()].map((visitor) => this.check(visitor)));
+  }
+
+  async check(visitor: Visitor): Promise<void> {
+    const found = await this.#engine.lookUp(this.#cursor, placeOf(visitor));
+    if (found.state === 'unknown') {
+      // Its join was lost; who comes back with the ticket is seated again.
+      for (const watcher of visitor.watchers) watcher.sendAway();
+      this.roster.delete(visitor.id);
+      return;
+    }
+    this.learn(visitor.id, visitor.lane, foundAs(found));
+    if (visitor.state === 'waiting' && visitor.watchers.length > 0) await this.hold(visitor);
+  }
+
+  /** Tells Redis that a socket of the visitor is open here. A failure is made good by the next call or resync. */
+  hold(visitor: Visitor): Promise<void> {
+    return this.#engine.mark(this.#cursor, placeOf(visitor), 'hold').then(
+      (marked) => this.#marked(visitor, marked),
+      () => undefined,
+    );
+  }
+
+  /** Renews the lease of a visitor who polls. Whether Redis was told. */
+  lease(visitor: Visitor): Promise<boolean> {
+    return this.#engine.mark(this.#cursor, placeOf(visitor), 'lease').then(
+      (marked) => {
+        this.#marked(visitor, marked);
+        return true;
+      },
+      () => false,
+    );
+  }
+
+  /**
+   * Tells Redis that the last socket of a waiting visitor here is gone: the grace period begins. Where Redis cannot be
+   * told it is told by `releaseAgain`: without a deadline the absent would be given a turn.
+   */
+  release(visitor: Visitor): void {
+    this.#unreleased.delete(visitor);
+    if (visitor.watchers.length > 0 || visitor.state !== 'waiting') return;
+    this.#engine.mark(this.#cursor, placeOf(visitor), 'grace').catch(() => this.#unreleased.add(visitor));
+  }
+
+  releaseAgain(): void {
+    for (const visitor of [...this.#unreleased]) this.release(visitor);
+  }
+
+  /** Lanes were changed: who is served here stays in the lane of the same name. */
+  renumberLanes(before: readonly string[]): void {
+    for (const visitor of this.roster.all()) {
+      visitor.lane = Math.max(0, this.#cursor.lanes.indexOf(before[visitor.lane] ?? ''));
+    }
+  }
+
+  /** Another epoch or run: nothing that was known means anything. */
+  clear(): void {
+    this.roster.clear();
+    this.#recent.clear();
+    this.#unreleased.clear();
+    this.#endedQueue = undefined;
+  }
+
+  /** Who was away waits again, and the room may be asleep. */
+  #marked(visitor: Visitor, { waiting, sequence }: Marked): void {
+    if (!waiting || visitor.sequence > sequence) return;
+    if (visitor.state === 'abandoned') this.#move(visitor, 'waiting', { sequence });
+    if (visitor.state !== 'waiting') return;
+    visitor.sequence = sequence;
+    this.#wake();
+  }
+
+  #endIfBelow(visitor: Visitor): void {
+    if (this.#endedQueue === undefined) return;
+    const { score, known } = this.#endedQueue;
+    if (visitor.score > score || visitor.sequence > known.sequence) return;
+    if (visitor.state === 'waiting' || visitor.state === 'abandoned') this.#move(visitor, known.state, known);
+  }
+
+  /** The one place where a visitor's state changes here. */
+  #move(visitor: Visitor, state: Visitor['state'], facts: Facts): void {
+    if (visitor.state === state && visitor.turn === (facts.turn ?? visitor.turn)) {
+      Object.assign(visitor, facts);
+      return;
+    }
+    Object.assign(visitor, { reason: undefined, ...facts, state });
+    for (const watcher of visitor.watchers) watcher.changed(visitor, isOver(state));
+  }
+}
+
+function placeOf({ id, lane, score }: Visitor): { visitor: string; lane: number; score: number } {
+  return { visitor: id, lane, score };
+}

@@ -1,0 +1,46 @@
+import { PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
+import { expect, inject, test } from 'vitest';
+import { uniqueRoom } from '../../../testing/scope.ts';
+import { until } from '../../../testing/until.ts';
+import { Visits } from '../../src/queue/visits.ts';
+import { metricsToken, openControl } from '../support/open-control.ts';
+import { createRoom } from '../support/open-rooms.ts';
+
+const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two bytes']));
+
+test('what visitors do is in the metrics, and so is how evenly the room admits', async () => {
+  const open = await openControl(inject('redisUrl'));
+  const room = await createRoom(open, uniqueRoom(), {
+    admission: { ratePerMinute: 1_200 },
+    queue: { alwaysOn: true },
+  });
+  const joined = await Promise.all(Array.from({ length: 120 }, () => visits.join(room, 0, undefined)));
+  const read = async (metric: string): Promise<number | undefined> => {
+    const { body } = await open.call('GET', '/metrics', { as: metricsToken });
+    const line = new RegExp(`^ropeline_gateway_${metric} (\\S+)$`, 'm').exec(body)?.[1];
+    return line === undefined ? undefined : Number(line);
+  };
+  const labels = `room="${room.name}"`;
+  expect(await read(`joins_total{${labels},outcome="waiting"}`)).toBe(120);
+  await until(async () => Number(await read(`queue_depth{${labels},lane="standard"}`)) > 50);
+  const first = joined.flatMap((one) => (one.refused === undefined ? [one.visitor] : []));
+  const turn = await until(() => first.find(({ state }) => state === 'admitted'));
+  await visits.claim(room, turn);
+  expect(await read(`claims_total{${labels}}`)).toBe(1);
+  await until(async () => Number(await read(`active_sessions{${labels}}`)) === 1);
+  expect(await visits.leave(room, turn.id)).toBe(true);
+  expect(await read(`departures_total{${labels}}`)).toBe(1);
+  expect(await read(`tick_duration_seconds_count{${labels}}`)).toBeGreaterThan(0);
+
+  const seconds = await until(async () => {
+    const measured = await read(`pacing_error_ratio_count{${labels}}`);
+    return measured !== undefined && measured >= 3 && measured;
+  });
+  const sum = Number(await read(`pacing_error_ratio_sum{${labels}}`));
+  expect(sum / seconds).toBeLessThan(0.5);
+  await open.call('POST', `/api/rooms/${room.name}/pause`);
+  await until(async () => {
+    const waiting = first.filter(({ state }) => state === 'waiting').length;
+    return Number(await read(`admissions_total{${labels}}`)) === 120 - waiting;
+  });
+});

@@ -1,0 +1,75 @@
+import { createLog } from '@ropeline/core/log.ts';
+import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
+import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
+import { cleanedUp } from '../../../testing/scope.ts';
+import { until } from '../../../testing/until.ts';
+import { Inventory } from '../../src/inventory/inventory.ts';
+import { StockGate } from '../../src/inventory/stock-gate.ts';
+import { OrderLookup } from '../../src/orders/order-lookup.ts';
+import { OrderRows } from '../../src/orders/order-rows.ts';
+import { OrderSaga } from '../../src/orders/order-saga.ts';
+import { StockOrders } from '../../src/orders/stock-orders.ts';
+import { PaymentRows } from '../../src/payments/payment-rows.ts';
+import type { ChargeOutcome, PaymentProvider } from '../../src/payments/provider.ts';
+import type { Shop } from './shop.ts';
+
+export type OneOfMany = {
+  readonly saga: OrderSaga;
+  readonly find: (orderId: string) => Promise<OrderRecord>;
+};
+
+type Options = {
+  /** Orders can be moved but not read: as when Redis dies after a move. */
+  readonly blind?: boolean;
+};
+
+/** The saga of another ticket service process of the same shop. */
+export async function anotherSaga(
+  { running, pool }: Shop,
+  provider: PaymentProvider,
+  { blind = false }: Options = {},
+): Promise<OneOfMany> {
+  const log = createLog('test', 'silent');
+  const connect = () =>
+    cleanedUp(connectRedis(running.redisUrl, { name: 'test', log }), (it) => it.disconnect());
+  const open = async () => {
+    const [redis, subscriber] = [connect(), connect()];
+    await untilReady(redis);
+    const gate = cleanedUp(
+      new StockGate({ redis, postgres: pool, log, relaxed: true, prepare: async () => undefined }),
+      (it) => it.stop(),
+    );
+    await gate.start();
+    return { redis, orders: new StockOrders(new Inventory({ gate, subscriber, log, offerIds: () => [] })) };
+  };
+  const { orders } = await open();
+  const reading = await open();
+  if (blind) reading.redis.disconnect();
+  const lookup = new OrderLookup(reading.orders, new OrderRows(pool));
+  return {
+    saga: new OrderSaga({ orders, lookup, payments: new PaymentRows(pool), provider, log }),
+    find: async (orderId) => {
+      const found = await lookup.find(orderId);
+      if (found === undefined) throw new Error(`there is no order ${orderId}`);
+      return found.order;
+    },
+  };
+}
+
+/** A provider whose every call waits for the test to decide. */
+export function slowProvider(): PaymentProvider & {
+  /** Answers a call, counted from 1, once it has come. */
+  readonly answer: (call: number, kind: ChargeOutcome['kind']) => Promise<void>;
+  readonly called: (times: number) => Promise<unknown>;
+} {
+  const calls: ((outcome: ChargeOutcome) => void)[] = [];
+  const called = (times: number) => until(() => calls.length >= times);
+  return {
+    charge: () => new Promise((resolve) => calls.push(resolve)),
+    called,
+    async answer(call, kind) {
+      await called(call);
+      calls[call - 1]?.({ kind });
+    },
+  };
+}
