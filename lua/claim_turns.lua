@@ -14,8 +14,8 @@ ARGV
   2 sequence  count   the highest the caller has seen
   3 channel   text    the room's broadcast
   + visitor   text    who claims
-REPLY {LOST} | {OK, sequence, now ms, then per visitor: code, turn, deadline ms}
-  code: 0 claimed; 1 the same session again; 2 no turn; 3 the turn lapsed
+REPLY {LOST} | {OK, sequence, now ms, then per visitor: code, turn, deadline ms, claimBy ms}
+  code: 0 claimed (claimBy: until when the turn could be claimed); 1 the same session again; 2 no turn; 3 lapsed
 COMPLEXITY O(B log N)
 ]]
 local config, pacer, admitted = KEYS[1], KEYS[2], KEYS[3]
@@ -34,9 +34,11 @@ for i = 4, #ARGV do
   local visitor = ARGV[i]
   local turn = tonumber(string.match(redis.call('HGET', turns, visitor) or '', '^%d+')) or 0
   local code, deadline = 2, tonumber(redis.call('ZSCORE', active, visitor) or 0)
+  local claim_by = tonumber(redis.call('ZSCORE', admitted, visitor) or 0)
   if deadline > now then
     code = 1
-  elseif redis.call('ZREM', admitted, visitor) == 1 then
+  elseif claim_by > 0 then
+    redis.call('ZREM', admitted, visitor)
     code, deadline = 0, now + tonumber(rules[1]) * 1000
     redis.call('ZADD', active, deadline, visitor)
     lines[#lines + 1] = string.format('c %s %.0f %.0f', visitor, turn, deadline)
@@ -44,7 +46,7 @@ for i = 4, #ARGV do
     code = 3
   end
   local at = #reply
-  reply[at + 1], reply[at + 2], reply[at + 3] = code, turn, deadline
+  reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = code, turn, deadline, claim_by
 end
 
 if #lines > 0 then redis.call('HINCRBY', pacer, 'claimed', #lines) end

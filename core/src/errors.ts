@@ -4,6 +4,8 @@ type Options = {
   readonly detail?: string;
   /** Further members of the problem body. */
   readonly members?: Record<string, unknown>;
+  /** Methods for `Allow`, with 405. */
+  readonly allow?: string;
   /** Sent as `Retry-After`; makes the error temporary. */
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
@@ -18,6 +20,7 @@ export class AppError extends Error {
   readonly status: number;
   readonly temporary: boolean;
   readonly retryAfterSeconds: number | undefined;
+  readonly allow: string | undefined;
   readonly #members: Record<string, unknown> | undefined;
 
   constructor(code: ProblemCode, options: Options = {}) {
@@ -27,6 +30,7 @@ export class AppError extends Error {
     this.status = problemCodes[code][0];
     this.temporary = options.retryAfterSeconds !== undefined;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.allow = options.allow;
     this.#members = options.members;
   }
 

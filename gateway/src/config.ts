@@ -27,7 +27,7 @@ export const settings = {
     'UPSTREAM_CONNECTIONS',
     'Most requests at once to one upstream; beyond them requests wait, then get 503',
     { min: 1, max: 10_000 },
-    { fallback: 64, unit: 'connections' },
+    { fallback: 256, unit: 'connections' },
   ),
   placeSecrets: secretList(
     'PLACE_SECRET',

@@ -62,7 +62,7 @@ function roomRoute(context: Context, exchange: Exchange): void | Promise<void> {
   if (method !== route.method && !(method === 'HEAD' && route.method === 'GET')) {
     throw new AppError('method-not-allowed', {
       detail: `Use ${route.method}`,
-      members: { allow: [route.method] },
+      allow: route.method === 'GET' ? 'GET, HEAD' : route.method,
     });
   }
   if (route.method !== 'GET') refuseCrossSite(context, exchange);
@@ -74,7 +74,7 @@ function ownRoute(context: Context, check: AdmissionCheck, exchange: Exchange): 
   if (path === '/_ropeline/authz' || path.startsWith('/_ropeline/authz/'))
     return authz(context, check, exchange);
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
-    throw new AppError('method-not-allowed', { detail: 'Use GET' });
+    throw new AppError('method-not-allowed', { detail: 'Use GET', allow: 'GET, HEAD' });
   if (path.startsWith(assetsPrefix)) return asset(context, exchange);
   switch (path) {
     case '/_ropeline/jwks.json':

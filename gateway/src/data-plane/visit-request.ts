@@ -48,7 +48,13 @@ export function refusal(room: LiveRoom, refused: Exclude<JoinResult['refused'], 
   }
 }
 
-export type Claimed = { readonly entry: Entry; readonly deadline: number };
+export type Claimed = {
+  readonly entry: Entry;
+  readonly deadline: number;
+  readonly turn: number;
+  /** Until when the turn could be claimed, Unix ms; 0 when its session was open already. */
+  readonly claimBy: number;
+};
 
 /** Takes the visitor's turn, or the same session again; throws `not-admitted`, `turn-lapsed` or `unavailable`. */
 export async function claimEntry(
@@ -68,5 +74,5 @@ export async function claimEntry(
   const lane = room.cursor.lanes[visitor.lane] ?? '';
   const entryToken = await context.sessions.issue(room, visitor.id, turn, deadline, lane);
   const target = roomAddress(room.name, 'enter', to);
-  return { entry: { entryToken, expiresAt: deadline, target }, deadline };
+  return { entry: { entryToken, expiresAt: deadline, target }, deadline, turn, claimBy: outcome.claimBy };
 }

@@ -58,7 +58,15 @@ export type Found = {
 };
 
 export type ClaimOutcome =
-  | { readonly claimed: true; readonly turn: number; readonly deadline: number }
+  | {
+      readonly claimed: true;
+      /** The session was open already. */
+      readonly again: boolean;
+      readonly turn: number;
+      readonly deadline: number;
+      /** Until when the turn could be claimed, Unix ms; 0 when `again`. */
+      readonly claimBy: number;
+    }
   | { readonly claimed: false; readonly why: 'not-admitted' | 'turn-lapsed' };
 
 export type Mark = 'hold' | 'grace' | 'lease';

@@ -3,10 +3,12 @@ import type { Visitor, Watcher } from './roster.ts';
 const slices = 20;
 const sliceMs = 50;
 
-/** How often a visitor of this rank gets new numbers: every second near the front, every ten far back. */
+/** Up to this rank numbers come every second, and polls every two. */
+export const nearRanks = 200;
+
+/** How often a visitor of this rank gets new numbers: every second near the front, every ten from rank 2,000 on. */
 export function updateIntervalMs(rank: number): number {
-  if (rank <= 1_000) return 1_000;
-  return Math.min(10_000, 1_000 * Math.ceil(1 + Math.log2(rank / 1_000)));
+  return Math.min(10_000, 1_000 * Math.max(1, Math.ceil(rank / nearRanks)));
 }
 
 type Entry = { readonly watcher: Watcher; readonly visitor: Visitor; dueAt: number };

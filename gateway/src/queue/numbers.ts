@@ -1,5 +1,6 @@
 import type { Eta, PublicRoom, RoomState, Status } from '@ropeline/core/protocol/status.ts';
 import { estimate } from './estimate.ts';
+import { nearRanks } from './fan-out.ts';
 import type { LiveRoom } from './live-room.ts';
 import { reasonOf } from './room-state.ts';
 import type { Visitor } from './roster.ts';
@@ -68,7 +69,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Two seconds near the front, five further back, by up to a fifth sooner so that polls spread. */
 function pollAfterMs(position: number | null): number {
-  const base = position === null || position <= 1_000 ? 2_000 : slowestPollMs;
+  const base = position === null || position <= nearRanks ? 2_000 : slowestPollMs;
   return Math.round(base * (0.8 + 0.2 * Math.random()));
 }
 

@@ -203,7 +203,7 @@ export class RedisQueueEngine implements QueueEngine {
       claim: new Batcher(async (items) => {
         const keys = [config, pacer, admitted, active, turns, over];
         const { rest } = await send(scripts.claimTurns, keys, [tick, ...items], false);
-        return items.map((_, i) => claimOutcome(rest.slice(i * 3, i * 3 + 3)));
+        return items.map((_, i) => claimOutcome(rest.slice(i * 4, i * 4 + 4)));
       }),
       leave: new Batcher(async (items) => {
         const keys = [config, pacer, presence, admitted, active, turns, over];
@@ -284,7 +284,7 @@ function found(group: readonly number[], sequence: number): Found {
 }
 
 function claimOutcome(group: readonly number[]): ClaimOutcome {
-  const [code = -1, turn = 0, deadline = 0] = group;
-  if (code === 0 || code === 1) return { claimed: true, turn, deadline };
+  const [code = -1, turn = 0, deadline = 0, claimBy = 0] = group;
+  if (code === 0 || code === 1) return { claimed: true, again: code === 1, turn, deadline, claimBy };
   return { claimed: false, why: code === 3 ? 'turn-lapsed' : 'not-admitted' };
 }

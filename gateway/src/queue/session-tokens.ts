@@ -2,10 +2,16 @@ import type { EntryClaims } from '@ropeline/core/protocol/entry.ts';
 import type { EntrySigner } from '@ropeline/core/token/entry-token.ts';
 import type { LiveRoom } from './live-room.ts';
 
+/** How far a verifier's clock may be behind Redis. */
+const clockSkewSeconds = 60;
+const mostExtended = 50_000;
+
 /** Entry tokens of sessions: one for a claim, another with the same `jti` for a renewal. */
 export class SessionTokens {
   readonly #signer: EntrySigner;
   readonly #issuer: string;
+  /** Deadlines of sessions extended through this gateway. */
+  readonly #extended = new Map<string, number>();
 
   constructor(signer: EntrySigner, issuer: string) {
     this.#signer = signer;
@@ -27,7 +33,7 @@ export class SessionTokens {
       sub: visitor,
       jti: `${visitor}.${turn}`,
       iat: now,
-      nbf: now - 5,
+      nbf: now - clockSkewSeconds,
       exp: Math.floor(deadline / 1_000),
       lane,
     });
@@ -44,10 +50,18 @@ export class SessionTokens {
     deadline: number,
   ): Promise<number | undefined> {
     const { renew, ttlSeconds } = room.rules.session;
-    if (!renew || room.link !== 'up' || deadline - room.cursor.now() > ttlSeconds * 500) return undefined;
+    const isFresh = (until: number): boolean => until - room.cursor.now() > ttlSeconds * 500;
+    if (!renew || room.link !== 'up' || isFresh(deadline)) return undefined;
+    // A client that goes on with its old token, or several requests at once: one extension is enough for all.
+    const session = `${room.name}/${visitor}.${turn}`;
+    const known = this.#extended.get(session);
+    if (known !== undefined && isFresh(known)) return known;
     try {
       const extended = await room.engine.renew(room.cursor, visitor, turn);
-      return extended === 0 ? undefined : extended;
+      if (extended === 0) return undefined;
+      if (this.#extended.size >= mostExtended) this.#extended.clear();
+      this.#extended.set(session, extended);
+      return extended;
     } catch {
       return undefined;
     }

@@ -121,7 +121,7 @@ export class Visits {
   async claim(room: LiveRoom, visitor: Visitor): Promise<ClaimOutcome> {
     const outcome = await ask(room, () => room.engine.claim(room.cursor, visitor.id));
     if (outcome.claimed) {
-      if (visitor.state !== 'active') room.metrics.claimed();
+      if (!outcome.again) room.metrics.claimed();
       room.wake();
     }
     return outcome;

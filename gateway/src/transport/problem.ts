@@ -7,6 +7,7 @@ const noStore: Header = ['Cache-Control', 'no-store'];
 /** Answers with the problem of an AppError; `headers` go along. */
 export function respondProblem(exchange: Exchange, error: AppError, headers: readonly Header[] = []): void {
   const all = [problemType, noStore, ...headers];
+  if (error.allow !== undefined) all.push(['Allow', error.allow]);
   if (error.retryAfterSeconds !== undefined) all.push(['Retry-After', String(error.retryAfterSeconds)]);
   exchange.respond(error.status, all, JSON.stringify(error.toProblem()));
 }

@@ -8,20 +8,23 @@ import { createRoom } from '../support/open-rooms.ts';
 
 const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two bytes']));
 
+/** Enough for half a minute at 20 a second, so that whole seconds are measured however slow the machine is. */
+const crowd = 600;
+
 test('what visitors do is in the metrics, and so is how evenly the room admits', async () => {
   const open = await openControl(inject('redisUrl'));
   const room = await createRoom(open, uniqueRoom(), {
     admission: { ratePerMinute: 1_200 },
     queue: { alwaysOn: true },
   });
-  const joined = await Promise.all(Array.from({ length: 120 }, () => visits.join(room, 0, undefined)));
+  const joined = await Promise.all(Array.from({ length: crowd }, () => visits.join(room, 0, undefined)));
   const read = async (metric: string): Promise<number | undefined> => {
     const { body } = await open.call('GET', '/metrics', { as: metricsToken });
     const line = new RegExp(`^ropeline_gateway_${metric} (\\S+)$`, 'm').exec(body)?.[1];
     return line === undefined ? undefined : Number(line);
   };
   const labels = `room="${room.name}"`;
-  expect(await read(`joins_total{${labels},outcome="waiting"}`)).toBe(120);
+  expect(await read(`joins_total{${labels},outcome="waiting"}`)).toBe(crowd);
   await until(async () => Number(await read(`queue_depth{${labels},lane="standard"}`)) > 50);
   const first = joined.flatMap((one) => (one.refused === undefined ? [one.visitor] : []));
   const turn = await until(() => first.find(({ state }) => state === 'admitted'));
@@ -41,6 +44,6 @@ test('what visitors do is in the metrics, and so is how evenly the room admits',
   await open.call('POST', `/api/rooms/${room.name}/pause`);
   await until(async () => {
     const waiting = first.filter(({ state }) => state === 'waiting').length;
-    return Number(await read(`admissions_total{${labels}}`)) === 120 - waiting;
+    return Number(await read(`admissions_total{${labels}}`)) === crowd - waiting;
   });
 });

@@ -219,9 +219,11 @@ async function claim(run: Run): Promise<void> {
     const [{ now, events }] = published as [Broadcast];
     const { turn, deadline } = model.claim(now, visitor);
     expect(events).toEqual([{ type: 'active', visitor, turn, deadline }]);
-    expect(answer).toEqual({ claimed: true, turn, deadline });
+    const claimBy = found.deadline;
+    expect(answer).toEqual({ claimed: true, again: false, turn, deadline, claimBy });
   } else if (found.state === 'active' && found.deadline > to) {
-    expect(answer).toEqual({ claimed: true, turn: found.turn, deadline: found.deadline });
+    const { turn, deadline } = found;
+    expect(answer).toEqual({ claimed: true, again: true, turn, deadline, claimBy: 0 });
   } else if (found.state !== 'active' || found.deadline <= from) {
     expect(answer).toEqual({
       claimed: false,

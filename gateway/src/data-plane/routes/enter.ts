@@ -24,13 +24,13 @@ export async function enter(request: VisitRequest): Promise<void> {
   const query = queryOf(exchange);
   const to = safeTarget(query.get('to') ?? undefined) ?? '/';
   const page = roomAddress(room.name, 'page', to);
+  if (isLookAhead(exchange.method, exchange.headers)) return redirect(exchange, 303, page);
   const ticket = placeTicketOf(exchange.headers);
   const found = ticket === undefined ? undefined : await context.visits.find(room, ticket);
   if (found?.visitor !== undefined && hasTurn(found.visitor)) return goIn(request, found.visitor, to, []);
   if (found?.visitor !== undefined && !isFinished(found.visitor)) return redirect(exchange, 303, page);
 
-  if (!room.looksIdle || context.isDraining() || isLookAhead(exchange.method, exchange.headers))
-    return redirect(exchange, 303, page);
+  if (!room.looksIdle || context.isDraining()) return redirect(exchange, 303, page);
   if (!hasTestCookie(exchange.headers)) {
     if (query.get('c') === '1') return redirect(exchange, 303, page);
     const again = `${roomAddress(room.name, 'enter', to)}&c=1`;

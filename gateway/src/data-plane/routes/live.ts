@@ -103,7 +103,7 @@ export class LiveWatch implements Watcher {
 
   changed(visitor: Visitor, over: boolean, freshTicket?: string): void {
     this.#send({ type: 'status', ...statusOf(this.#room, visitor, freshTicket) });
-    if (visitor.state === 'admitted') this.#tellTurn();
+    if (visitor.state === 'admitted') this.#tellTurn(visitor.turn, visitor.deadline);
     if (over) closeWith(this.#socket, 'place-over');
   }
 
@@ -156,9 +156,10 @@ export class LiveWatch implements Watcher {
   }
 
   async #claim(to: string): Promise<void> {
-    if (this.#visitor.state === 'admitted') this.#tellTurn();
     try {
-      const { entry } = await claimEntry(this.#context, this.#room, this.#visitor, to);
+      const { entry, turn, claimBy } = await claimEntry(this.#context, this.#room, this.#visitor, to);
+      // The claim may be answered before the broadcast has told of the turn.
+      if (claimBy > 0) this.#tellTurn(turn, claimBy);
       this.#send({ type: 'entry', ...entry });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -167,10 +168,10 @@ export class LiveWatch implements Watcher {
   }
 
   /** Once a turn, and always before an entry. */
-  #tellTurn(): void {
-    if (this.#toldTurn === this.#visitor.turn) return;
-    this.#toldTurn = this.#visitor.turn;
-    this.#send({ type: 'admitted', claimBy: this.#visitor.deadline });
+  #tellTurn(turn: number, claimBy: number): void {
+    if (this.#toldTurn === turn) return;
+    this.#toldTurn = turn;
+    this.#send({ type: 'admitted', claimBy });
   }
 
   #send(message: ServerMessage): void {

@@ -1,5 +1,6 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import { publicRoom, statusOf } from '../../queue/numbers.ts';
+import type { Visitor } from '../../queue/roster.ts';
 import type { FindResult } from '../../queue/visits.ts';
 import type { Header } from '../../transport/http.ts';
 import { redirect, respondJson, roomAddress } from '../answers.ts';
@@ -45,10 +46,23 @@ export function status(request: VisitRequest): void | Promise<void> {
   return context.visits.find(room, ticket).then((found) => answerStatus(request, found));
 }
 
-function answerStatus({ context, exchange, room, secure }: VisitRequest, found: FindResult): void {
+function answerStatus(request: VisitRequest, found: FindResult): void | Promise<void> {
   if (found.visitor === undefined) throw new AppError(found.why);
+  const { context, room } = request;
   const { visitor, freshTicket } = found;
+  if (visitor.state === 'abandoned' && room.link === 'up') {
+    // Whoever asks is back: the place counts again, and the answer says so.
+    return room.visitors.lease(visitor).then(() => tell(request, visitor, freshTicket));
+  }
   context.visits.poll(room, visitor);
+  tell(request, visitor, freshTicket);
+}
+
+function tell(
+  { exchange, room, secure }: VisitRequest,
+  visitor: Visitor,
+  freshTicket: string | undefined,
+): void {
   const more: Header[] =
     freshTicket === undefined ? [] : [['set-cookie', setPlaceCookie(room.name, freshTicket, secure)]];
   respondJson(exchange, 200, statusOf(room, visitor, freshTicket), more);
