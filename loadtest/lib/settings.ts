@@ -26,7 +26,7 @@ export const settings = {
   operatorToken: text('OPERATOR_TOKEN', ''),
   visitors: number('VUS', 9_000),
   arrivalSeconds: number('ARRIVAL_SECONDS', 10),
-  ratePerMinute: number('RATE_PER_MINUTE', variant === 'logged-in' ? 18_000 : 1_500),
+  ratePerMinute: number('RATE_PER_MINUTE', variant === 'logged-in' ? 18_000 : 1_200),
   capacity: number('CAPACITY', 10_000),
   /** The room's claim window: `claimBy` less this is the moment of the admission. */
   claimWindowSeconds: number('CLAIM_WINDOW_SECONDS', 60),

@@ -28,7 +28,7 @@ doubled, admissions never above the bound, first in first out. Ends by itself; e
 
   --vus N             visitors (9,000); a smaller crowd may not sell everything, see --quantity
   --arrival N         seconds in which they arrive (10)
-  --rate N            admissions a minute (1,500; with --logged-in 18,000)
+  --rate N            admissions a minute (1,200; with --logged-in 18,000)
   --capacity N        most visitors inside at once (10,000)
   --quantity N        tickets an order, 1 to 4 (1)
   --gateways N        gateway processes (1)
@@ -62,7 +62,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     variant,
     visitors: whole('--vus', values.vus, crowd, 1, crowd),
     arrivalSeconds: whole('--arrival', values.arrival, 10, 0, 600),
-    ratePerMinute: whole('--rate', values.rate, variant === 'logged-in' ? 18_000 : 1_500, 1, 600_000),
+    ratePerMinute: whole('--rate', values.rate, variant === 'logged-in' ? 18_000 : 1_200, 1, 600_000),
     capacity: whole('--capacity', values.capacity, 10_000, 1, 1_000_000),
     quantity: whole('--quantity', values.quantity, 1, 1, 4),
     gateways: whole('--gateways', values.gateways, 1, 1, 64),

@@ -52,12 +52,13 @@ export function liveHandler(context: Context): SocketHandler<LiveData> {
   return {
     async open(socket) {
       const { room, ticket } = socket.data;
-      if (context.isDraining()) return closeWith(socket, 'come-back', 500 + Math.random() * 2_500);
+      if (context.isDraining()) return comeBack(socket);
       if (ticket === undefined) return closeWith(socket, 'no-place');
       const found = await context.visits.find(room, ticket).catch(() => undefined);
       if (found === undefined) return closeWith(socket, 'unavailable', 1_000 + Math.random() * 2_000);
       if (found.visitor === undefined) return closeWith(socket, found.why);
       if (!socket.isOpen) return;
+      if (context.isDraining()) return comeBack(socket);
       const live = new LiveWatch(context, socket, room, found.visitor, found.freshTicket);
       socket.data.watch = live;
       for (const text of socket.data.early) await live.receive(text);
@@ -69,6 +70,10 @@ export function liveHandler(context: Context): SocketHandler<LiveData> {
     },
     close: (socket) => socket.data.watch?.end(),
   };
+}
+
+function comeBack(socket: Socket<LiveData>): void {
+  closeWith(socket, 'come-back', 500 + Math.random() * 2_500);
 }
 
 function closeWith(socket: Socket<LiveData>, code: CloseCode, retryAfterMs?: number): void {
