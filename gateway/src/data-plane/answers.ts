@@ -1,9 +1,10 @@
 import type { Exchange, Header } from '../transport/http.ts';
+import { fixedHeaders } from '../transport/response-head.ts';
 
-const jsonHeaders: readonly Header[] = [
+const jsonHeaders = fixedHeaders([
   ['content-type', 'application/json'],
   ['cache-control', 'no-store'],
-];
+]);
 
 export function respondJson(
   exchange: Exchange,
@@ -11,7 +12,17 @@ export function respondJson(
   body: unknown,
   more: readonly Header[] = [],
 ): void {
-  exchange.respond(status, more.length === 0 ? jsonHeaders : [...jsonHeaders, ...more], JSON.stringify(body));
+  respondJsonText(exchange, status, JSON.stringify(body), more);
+}
+
+/** For JSON that was written already. */
+export function respondJsonText(
+  exchange: Exchange,
+  status: number,
+  text: string,
+  more: readonly Header[] = [],
+): void {
+  exchange.respond(status, more.length === 0 ? jsonHeaders : [...jsonHeaders, ...more], text);
 }
 
 /** 303 after a form or a way in, 302 for what else is sent elsewhere. Never cached. */

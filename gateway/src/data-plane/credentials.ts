@@ -8,8 +8,13 @@ const testCookie = 'ropeline_test';
 
 /** The place ticket of a request: bearer token before cookie. */
 export function placeTicketOf(headers: RequestHeaders): string | undefined {
-  const bearer = /^Bearer +([^ ]+)$/i.exec(headers.get('authorization') ?? '')?.[1];
-  return bearer ?? cookieValue(headers.get('cookie'), placeCookie);
+  return bearerOf(headers.get('authorization')) ?? cookieValue(headers.get('cookie'), placeCookie);
+}
+
+function bearerOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined;
+  if (authorization.startsWith('Bearer ') && !authorization.includes(' ', 7)) return authorization.slice(7);
+  return /^Bearer +([^ ]+)$/i.exec(authorization)?.[1];
 }
 
 export function hasTestCookie(headers: RequestHeaders): boolean {

@@ -50,13 +50,29 @@ export function createRouter(context: Context): (exchange: Exchange) => void | P
   };
 }
 
-function roomRoute(context: Context, exchange: Exchange): void | Promise<void> {
-  const rest = exchange.path.slice(roomsPrefix.length);
+type Resolved = { readonly name: string; readonly route: Route | undefined };
+
+/** Paths that led to a room before, so that a poll's is read once and not taken apart each time. */
+const known = new Map<string, Resolved>();
+
+function resolve(path: string): Resolved {
+  const rest = path.slice(roomsPrefix.length);
   const slash = rest.indexOf('/');
-  const name = slash < 0 ? rest : rest.slice(0, slash);
+  if (slash < 0) return { name: rest, route: roomRoutes[''] };
+  return { name: rest.slice(0, slash), route: roomRoutes[rest.slice(slash)] };
+}
+
+function roomRoute(context: Context, exchange: Exchange): void | Promise<void> {
+  let resolved = known.get(exchange.path);
+  if (resolved === undefined) {
+    resolved = resolve(exchange.path);
+    // Only what leads somewhere is kept: anybody may make up paths.
+    if (context.rooms.get(resolved.name) !== undefined && resolved.route !== undefined)
+      known.set(exchange.path, resolved);
+  }
+  const { name, route } = resolved;
   const room = context.rooms.get(name);
   if (room === undefined) throw new AppError('unknown-room');
-  const route = roomRoutes[slash < 0 ? '' : rest.slice(slash)];
   if (route === undefined) throw new AppError('not-found');
   const { method } = exchange;
   if (method !== route.method && !(method === 'HEAD' && route.method === 'GET')) {

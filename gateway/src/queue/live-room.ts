@@ -93,12 +93,12 @@ export class LiveRoom {
   }
 
   get state(): RoomState {
-    return roomState(this.link, this.flags, this.rules.schedule, this.cursor.now());
+    const now = this.cursor.now();
+    return roomState(this.#linkAt(now), this.flags, this.rules.schedule, now);
   }
 
   get link(): Link {
-    if (this.#redisAway) return 'away';
-    return this.cursor.now() < this.#settleUntil || this.#recovering !== undefined ? 'recovering' : 'up';
+    return this.#linkAt(this.cursor.now());
   }
 
   get roster(): Roster {
@@ -247,6 +247,11 @@ export class LiveRoom {
   /** Reads on the broadcast's word. Redis going away meanwhile is no error: all is read again when it is back. */
   #catchUp(read: () => Promise<unknown>): void {
     read().catch((error: unknown) => this.#log.debug({ err: error }, 'not read'));
+  }
+
+  #linkAt(now: number): Link {
+    if (this.#redisAway) return 'away';
+    return now < this.#settleUntil || this.#recovering !== undefined ? 'recovering' : 'up';
   }
 
   #nextChange(): number | undefined {

@@ -121,14 +121,17 @@ export class RawExchange implements Exchange {
     if (this.#done || this.answered) return;
     assertSafe(headers);
     this.answered = true;
-    this.#corked(() => {
-      const closing = this.#willClose();
-      const raw = this.#raw;
-      this.#finish();
-      writeHead(raw, status, headers, closing);
-      if (!isBodyless(this.method, status)) raw.end(body, closing);
-      else endBodyless(raw, status, status === 304 ? undefined : Buffer.byteLength(body), closing);
-    });
+    if (this.#called) this.#respondNow(status, headers, body);
+    else this.#raw.cork(() => this.#respondNow(status, headers, body));
+  }
+
+  #respondNow(status: number, headers: readonly Header[], body: string | Buffer): void {
+    const closing = this.#willClose();
+    const raw = this.#raw;
+    this.#finish();
+    writeHead(raw, status, headers, closing);
+    if (!isBodyless(this.method, status)) raw.end(body, closing);
+    else endBodyless(raw, status, status === 304 ? undefined : Buffer.byteLength(body), closing);
   }
 
   start(status: number, headers: readonly Header[], contentLength?: number): void {

@@ -1,9 +1,10 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import { publicRoom, statusOf } from '../../queue/numbers.ts';
 import type { Visitor } from '../../queue/roster.ts';
+import { statusJson } from '../../queue/status-json.ts';
 import type { FindResult } from '../../queue/visits.ts';
 import type { Header } from '../../transport/http.ts';
-import { redirect, respondJson, roomAddress } from '../answers.ts';
+import { redirect, respondJson, respondJsonText, roomAddress } from '../answers.ts';
 import { ClaimBody, JoinBody, readBody } from '../bodies.ts';
 import { placeTicketOf, setEntryCookie, setPlaceCookie } from '../credentials.ts';
 import { safeTarget } from '../path.ts';
@@ -25,7 +26,12 @@ export async function join(request: VisitRequest): Promise<void> {
   if (result.refused !== undefined) throw refusal(room, result.refused);
   const cookie: Header = ['set-cookie', setPlaceCookie(room.name, result.ticket, secure)];
   if (isForm) return redirect(exchange, 303, page, [cookie]);
-  respondJson(exchange, result.isNew ? 201 : 200, statusOf(room, result.visitor, result.ticket), [cookie]);
+  respondJsonText(
+    exchange,
+    result.isNew ? 201 : 200,
+    statusJson(statusOf(room, result.visitor, result.ticket)),
+    [cookie],
+  );
 }
 
 /** The default lane; another one needs a code or claim that grants it. */
@@ -65,7 +71,7 @@ function tell(
 ): void {
   const more: Header[] =
     freshTicket === undefined ? [] : [['set-cookie', setPlaceCookie(room.name, freshTicket, secure)]];
-  respondJson(exchange, 200, statusOf(room, visitor, freshTicket), more);
+  respondJsonText(exchange, 200, statusJson(statusOf(room, visitor, freshTicket)), more);
 }
 
 /** `POST claim`: the entry token and its cookie; the same turn again while it or its session lives. */
