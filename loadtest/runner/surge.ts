@@ -60,7 +60,7 @@ export async function surge(place: Place): Promise<Result> {
     const before = await readLedger(addresses.database, offerId);
     if (before.orders.length > 0) {
       throw new Error(
-        `Offer ${offerId} has ${before.orders.length} orders already: npm run demo:reset first.`,
+        `Offer ${offerId} has ${before.orders.length} orders already: begin anew with npm start -- --reset.`,
       );
     }
     const env = await environment(place, before);

@@ -11,7 +11,8 @@ async function main(): Promise<void> {
   const config = loadSettings(settings, process.env);
   if (process.argv.includes('--check-config')) return;
   const log = createLog('payment-simulator', config.logLevel);
-  const lifecycle = new Lifecycle(log);
+  // Shorter than `npm start` waits for a service to stop.
+  const lifecycle = new Lifecycle(log, 6_500);
   lifecycle.listen();
 
   const ledger = await Ledger.open(config.ledgerFile ?? join(config.dataDir, 'payments', 'ledger.jsonl'));

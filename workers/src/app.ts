@@ -2,6 +2,7 @@ import { AppError } from '@ropeline/core/errors.ts';
 import { addProbes, createHttp } from '@ropeline/core/http/fastify.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
+import { isSameSecret } from '@ropeline/core/token/same-secret.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Try } from './dead-letter-tries.ts';
 import type { WorkersMetrics } from './metrics.ts';
@@ -25,7 +26,9 @@ export function createApp(options: Options): FastifyInstance {
   app.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers, ip }) => {
       const allowed =
-        workersToken === undefined ? loopback.has(ip) : headers.authorization === `Bearer ${workersToken}`;
+        workersToken === undefined
+          ? loopback.has(ip)
+          : isSameSecret(headers.authorization ?? '', `Bearer ${workersToken}`);
       if (!allowed) throw new AppError('token-required');
     });
     addDeadLetterRoutes(guarded, { pool, redrive });

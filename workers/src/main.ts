@@ -19,7 +19,8 @@ async function main(): Promise<void> {
   const config = loadSettings(settings, process.env);
   if (process.argv.includes('--check-config')) return;
   const log = createLog('workers', config.logLevel);
-  const lifecycle = new Lifecycle(log);
+  // Shorter than `npm start` waits for a service to stop.
+  const lifecycle = new Lifecycle(log, 6_500);
   lifecycle.listen();
 
   const redis = connectRedis(config.redisUrl, { name: 'workers', log });

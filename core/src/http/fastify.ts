@@ -9,6 +9,7 @@ import type { Registry } from 'prom-client';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type ProblemCode, problem } from '../protocol/problem-codes.ts';
+import { isSameSecret } from '../token/same-secret.ts';
 import { answerClientError } from './client-errors.ts';
 
 type Options = {
@@ -105,7 +106,7 @@ export function addProbes(app: FastifyInstance, probes: Probes): void {
   app.get('/metrics', { schema: { hide: true } as object }, async (request, reply) => {
     if (
       probes.metricsToken !== undefined &&
-      request.headers.authorization !== `Bearer ${probes.metricsToken}`
+      !isSameSecret(request.headers.authorization ?? '', `Bearer ${probes.metricsToken}`)
     ) {
       throw new AppError('token-required');
     }

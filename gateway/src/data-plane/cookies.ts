@@ -1,5 +1,6 @@
-export const placeCookie = 'ropeline_place';
-export const entryCookiePrefix = 'ropeline_entry_';
+import { entryCookie, placeCookie } from '@ropeline/core/protocol/entry.ts';
+
+const entryCookiePrefix = entryCookie('');
 
 /** The value of the first cookie of that name. Values are taken as they are: ours need no decoding. */
 export function cookieValue(header: string | undefined, name: string): string | undefined {

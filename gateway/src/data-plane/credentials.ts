@@ -1,10 +1,9 @@
-import { entryCookie, entryHeader } from '@ropeline/core/protocol/entry.ts';
+import { entryCookie, entryHeader, placeCookie, testCookie } from '@ropeline/core/protocol/entry.ts';
 import type { RequestHeaders } from '../transport/http.ts';
-import { cookieValue, placeCookie, setCookie } from './cookies.ts';
+import { cookieValue, setCookie } from './cookies.ts';
 
 const placeCookieSeconds = 86_400;
 const testCookieSeconds = 600;
-const testCookie = 'ropeline_test';
 
 /** The place ticket of a request: bearer token before cookie. */
 export function placeTicketOf(headers: RequestHeaders): string | undefined {

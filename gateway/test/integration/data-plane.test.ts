@@ -334,3 +334,13 @@ test('when the last one has left, the room says at once that nobody waits', asyn
     async () => ((await (await fetch(at(gateway, ''))).json()) as { waiting: number }).waiting === 0,
   );
 });
+
+test('a socket that floods the gateway with messages is closed, and its place is kept', async () => {
+  const gateway = await startGateway({ rules: busy });
+  const { ticket, status } = await join(gateway);
+  const client = openLive(gateway.origin, gateway.room.name, ticket);
+  await client.first('status');
+  for (let i = 0; i < 50; i += 1) client.socket.send('{"type":"claim"}');
+  expect(await client.closed).toMatchObject({ code: 4000 });
+  expect((await join(gateway, ticket)).status).toMatchObject({ visitor: status.visitor, position: 1 });
+});

@@ -1,8 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type ProblemCode, problem, problemCodes } from '@ropeline/core/protocol/problem-codes.ts';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 
 /** `/openapi.json` and `/docs`. Must be registered before the routes that it describes. */
 export async function openApi(app: FastifyInstance): Promise<void> {
@@ -38,35 +36,7 @@ export async function openApi(app: FastifyInstance): Promise<void> {
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
 }
 
-/** The problems that a route answers, by status, for its `response` schema. */
-export function problems(...codes: readonly ProblemCode[]): Record<number, object> {
-  const byStatus = Map.groupBy(codes, (code) => problemCodes[code][0]);
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      status,
-      {
-        description: group.map((code) => `\`${code}\`: ${problemCodes[code][1]}`).join('; '),
-        content: { 'application/problem+json': { schema: problemSchema(group) } },
-      },
-    ]),
-  );
-}
-
 const asMember = [{ member: [] }];
 const asMemberWithEntry = [{ member: [], entry: [] }];
 /** For `security` of a route. */
 export const security = { member: asMember, memberWithEntry: asMemberWithEntry } as const;
-
-function problemSchema(codes: readonly ProblemCode[]): object {
-  const [first] = codes;
-  return Type.Object(
-    {
-      type: Type.String(),
-      title: Type.String(),
-      status: Type.Integer(),
-      code: Type.String({ description: 'Stable word' }),
-      detail: Type.Optional(Type.String()),
-    },
-    { additionalProperties: true, ...(first === undefined ? {} : { examples: [problem(first)] }) },
-  );
-}

@@ -1,7 +1,8 @@
+import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { LogIn } from '../members/log-in.ts';
-import { problems } from '../plugins/openapi.ts';
+
 import { perMinute } from '../plugins/rate-limits.ts';
 
 const NewMember = Type.Object(

@@ -1,10 +1,10 @@
+import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Offer } from '../offers/offer.ts';
 import type { OfferCatalog } from '../offers/offer-catalog.ts';
 import type { StockSource } from '../offers/stock-counts.ts';
 import { type StockStreams, stockAnswer } from '../offers/stock-streams.ts';
-import { problems } from '../plugins/openapi.ts';
 
 const OfferId = Type.Object({ id: Type.String({ pattern: '^[1-9][0-9]{0,8}$', examples: ['1'] }) });
 

@@ -1,4 +1,5 @@
 import { AppError } from '@ropeline/core/errors.ts';
+import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import { type OrderRecord, orderStates } from '@ropeline/core/stock/order-record.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
@@ -9,7 +10,7 @@ import type { Found, OrderLookup } from '../orders/order-lookup.ts';
 import type { OrderSaga } from '../orders/order-saga.ts';
 import type { CancelOutcome, PayOutcome } from '../orders/outcomes.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
-import { problems, security } from '../plugins/openapi.ts';
+import { security } from '../plugins/openapi.ts';
 
 const OrderWish = Type.Object(
   {

@@ -1,11 +1,12 @@
 import { AppError } from '@ropeline/core/errors.ts';
+import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { AccessTokens } from '../members/access-tokens.ts';
 import type { LogIn } from '../members/log-in.ts';
 import type { OpenSession, Sessions } from '../members/sessions.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
-import { problems, security } from '../plugins/openapi.ts';
+import { security } from '../plugins/openapi.ts';
 import { perMinute } from '../plugins/rate-limits.ts';
 
 export const Credentials = Type.Object(

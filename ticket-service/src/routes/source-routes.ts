@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { AppError } from '@ropeline/core/errors.ts';
+import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Products } from '../inventory/products.ts';
@@ -9,7 +10,7 @@ import type { Offer } from '../offers/offer.ts';
 import type { OfferCatalog } from '../offers/offer-catalog.ts';
 import type { OrderDesk } from '../orders/order-desk.ts';
 import { type Auth, memberIn, memberOf } from '../plugins/auth.ts';
-import { problems } from '../plugins/openapi.ts';
+
 import { perMinute } from '../plugins/rate-limits.ts';
 import { Credentials } from './sessions.ts';
 import { sourceStockRoutes } from './source-stock.ts';

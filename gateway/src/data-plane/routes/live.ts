@@ -29,6 +29,8 @@ export type LiveData = {
 
 /** A client that says more than this before it is answered has no reason to. */
 const mostEarly = 4;
+/** Messages that a socket may send at once; one a second comes back. */
+const mostMessages = 20;
 const livePath = /^\/_ropeline\/rooms\/([a-z0-9-]{1,40})\/live$/;
 
 /**
@@ -88,6 +90,8 @@ export class LiveWatch implements Watcher {
   readonly #room: LiveRoom;
   readonly #visitor: Visitor;
   #toldTurn = 0;
+  #allowance = mostMessages;
+  #saidAt = Date.now();
 
   constructor(
     context: Context,
@@ -135,6 +139,7 @@ export class LiveWatch implements Watcher {
 
   /** A message of the client. What is malformed closes the socket; unknown types are passed over. */
   async receive(text: string): Promise<void> {
+    if (!this.#maySay()) return comeBack(this.#socket);
     const message = parse(text);
     if (message === 'malformed') return closeWith(this.#socket, 'bad-message');
     if (message === undefined) return;
@@ -149,6 +154,14 @@ export class LiveWatch implements Watcher {
       default:
         return message satisfies never;
     }
+  }
+
+  /** A page says a word or two in its life; who says more than one a second for long is not one. */
+  #maySay(): boolean {
+    const now = Date.now();
+    this.#allowance = Math.min(mostMessages, this.#allowance + (now - this.#saidAt) / 1_000) - 1;
+    this.#saidAt = now;
+    return this.#allowance >= 0;
   }
 
   /** The socket is gone: with the last one of a waiting visitor the grace period begins. */
