@@ -1,10 +1,11 @@
 import { PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { Visits } from '../../src/queue/visits.ts';
 import { metricsToken, openControl } from '../support/open-control.ts';
 import { createRoom } from '../support/open-rooms.ts';
+import { privateRedis } from '../support/start-gateway.ts';
 
 const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two bytes']));
 
@@ -12,7 +13,8 @@ const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two byt
 const crowd = 600;
 
 test('what visitors do is in the metrics, and so is how evenly the room admits', async () => {
-  const open = await openControl(inject('redisUrl'));
+  // A Redis of its own: gateways of other tests would open this room too, and count the admissions of their ticks.
+  const open = await openControl(await privateRedis());
   const room = await createRoom(open, uniqueRoom(), {
     admission: { ratePerMinute: 1_200 },
     queue: { alwaysOn: true },
