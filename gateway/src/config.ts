@@ -41,7 +41,7 @@ export const settings = {
     'Tokens of the control plane: name:role:sha256, comma-separated',
     [],
   ),
-  operatorToken: optionalSecret('OPERATOR_TOKEN', 'Token of an admin named operator, in the clear'),
+  operatorToken: optionalSecret('OPERATOR_TOKEN', 'Token of an admin named operator, in the clear', 8),
   signalToken,
   metricsToken,
   trustedProxies,
