@@ -60,7 +60,7 @@ export async function bringUp(installation: Installation): Promise<Addresses> {
   ] as const) {
     await progress.step(title, async () => {
       await runTask(nodeProgram(place, name, `ticket-service/src/${name}.ts`), stopped);
-      return 'up to date';
+      return 'in place';
     });
   }
   await uiBuild;

@@ -6,7 +6,7 @@ export function welcome(addresses: Addresses, place: { logs: string; upstream: s
   const token = operatorToken ?? '<your operator token>';
   const call = (method: string, path: string, body?: string): string =>
     [
-      `curl -sS -X ${method} -H 'Authorization: Bearer ${token}'`,
+      `curl -sS${method === 'GET' ? '' : ` -X ${method}`} -H 'Authorization: Bearer ${token}'`,
       ...(body === undefined ? [] : [`-H 'Content-Type: application/json' -d '${body}'`]),
       `${control}/api/rooms/demo${path}`,
     ].join(' ');
@@ -24,7 +24,10 @@ export function welcome(addresses: Addresses, place: { logs: string; upstream: s
     ['Logs', place.logs],
   ];
   const attempts: [string, string][] = [
-    ['Open the shop; an idle room lets you pass at once', `${gateway}/`],
+    [
+      `Open ${place.upstream === undefined ? 'the shop' : 'your site'}; an idle room lets you pass at once`,
+      `${gateway}/`,
+    ],
     ['Send a crowd of 500, then open the queue page and see it move', 'npm run crowd -- 500'],
     ['Admit 1,200 a minute', call('PATCH', '', '{"admission":{"ratePerMinute":1200}}')],
     ['Pause, and go on', call('POST', '/pause')],

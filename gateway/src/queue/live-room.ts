@@ -344,6 +344,8 @@ export class LiveRoom {
   #apply(event: RoomEvent, broadcast: Broadcast): void {
     switch (event.type) {
       case 'sketch':
+        // Seconds in which nobody was in line say nothing of how fast the line moves.
+        if (this.waiting === 0 && event.sketch.waiting > 0) this.outflow.restart(broadcast.now);
         this.sketches[event.lane] = event.sketch;
         this.metrics.counts(this.cursor.lanes, this.sketches, this.activeNow);
         if (event.sketch.waiting > 0) this.wake();
