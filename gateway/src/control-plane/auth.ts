@@ -1,7 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import { AppError } from '@ropeline/core/errors.ts';
+import { isSameSecret } from '@ropeline/core/token/same-secret.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Operator, type OperatorTokens, type Role, roles, sha256 } from './operator-tokens.ts';
+import { type Operator, type OperatorTokens, type Role, roles } from './operator-tokens.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,7 +21,6 @@ export type Auth = {
 };
 
 export function createAuth(tokens: OperatorTokens, signalToken: string | undefined): Auth {
-  const signalHash = signalToken === undefined ? undefined : sha256(signalToken);
   const needs =
     (role: Role): Hook =>
     async (request, reply) => {
@@ -41,7 +40,7 @@ export function createAuth(tokens: OperatorTokens, signalToken: string | undefin
     needs,
     requireSignal: async (request, reply) => {
       const token = bearer(request);
-      if (token !== undefined && signalHash !== undefined && timingSafeEqual(sha256(token), signalHash)) {
+      if (token !== undefined && signalToken !== undefined && isSameSecret(token, signalToken)) {
         request.operator = { name: 'signal', role: 'operator' };
       } else {
         await asOperator(request, reply);

@@ -82,7 +82,7 @@ export class AdmissionCheck {
     if (room.rules.bypass.length === 0) return false;
     let bypass = this.#bypasses.get(room.rules);
     if (bypass === undefined) {
-      bypass = compileBypass(room.rules.bypass as Parameters<typeof compileBypass>[0]);
+      bypass = compileBypass(room.rules.bypass);
       this.#bypasses.set(room.rules, bypass);
     }
     return bypass({ method, path: path.decoded, address: outside.address, headers });

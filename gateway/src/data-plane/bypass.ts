@@ -1,20 +1,7 @@
 import type { BlockList } from 'node:net';
+import type { BypassRule } from '../queue/rules.ts';
 import type { RequestHeaders } from '../transport/http.ts';
 import { addressList, contains } from './forwarded.ts';
-
-/** Every part that is present must match; a list matches by any of its entries. */
-export type BypassRule = {
-  readonly methods?: readonly string[];
-  /** Globs over the whole decoded path: `*` stands for any characters. */
-  readonly paths?: readonly string[];
-  /** Addresses and networks. */
-  readonly addresses?: readonly string[];
-  /** Name to glob of the value. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** True: known crawlers by their User-Agent, which anybody can write: allow them nothing that needs a turn. */
-  readonly crawlers?: boolean;
-  readonly allow: boolean;
-};
 
 export type BypassRequest = {
   readonly method: string;

@@ -6,6 +6,10 @@ const closed = { additionalProperties: false } as const;
 
 export const Lane = Type.Object({ name: Name, weight: Type.Integer({ minimum: 1, maximum: 1_000 }) }, closed);
 
+/**
+ * Every part that is present must match; a list matches by any of its entries. Crawlers are told by their User-Agent,
+ * which anybody can write: allow them nothing that needs a turn.
+ */
 export const BypassRule = Type.Object(
   {
     methods: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Z]+$' }))),
@@ -13,7 +17,9 @@ export const BypassRule = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: 500, description: 'Glob; * = any characters' })),
     ),
     addresses: Type.Optional(Type.Array(Type.String({ description: 'Address or CIDR' }))),
-    headers: Type.Optional(Type.Record(Type.String(), Type.String({ description: 'Exact value' }))),
+    headers: Type.Optional(
+      Type.Record(Type.String(), Type.String({ description: 'Glob of the value; * = any characters' })),
+    ),
     crawlers: Type.Optional(Type.Boolean({ description: 'Matches the user agents of well-known crawlers' })),
     allow: Type.Boolean(),
   },

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { type BypassRule, compileBypass, matchesGlob } from '../../src/data-plane/bypass.ts';
+import { compileBypass, matchesGlob } from '../../src/data-plane/bypass.ts';
 import { cookieValue, setCookie, withoutOwnCookies } from '../../src/data-plane/cookies.ts';
 import { addressList, outsideOf } from '../../src/data-plane/forwarded.ts';
 import { RoomMatcher } from '../../src/data-plane/match.ts';
 import { isCrossSite, isNavigation, isPrefetch, isPreflight } from '../../src/data-plane/origin.ts';
+import type { BypassRule } from '../../src/queue/rules.ts';
 import { HeaderLines } from '../../src/transport/headers.ts';
 
 const headers = (lines: Record<string, string>): HeaderLines => new HeaderLines(Object.entries(lines).flat());

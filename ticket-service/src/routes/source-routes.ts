@@ -1,6 +1,6 @@
-import { timingSafeEqual } from 'node:crypto';
 import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
+import { isSameSecret } from '@ropeline/core/token/same-secret.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Products } from '../inventory/products.ts';
@@ -139,10 +139,7 @@ function takeBodiesAsTheyCome(app: FastifyInstance): void {
 }
 
 function bearerOnly(token: string): (request: FastifyRequest) => Promise<void> {
-  const expected = Buffer.from(`Bearer ${token}`);
   return async ({ headers }) => {
-    const given = Buffer.from(headers.authorization ?? '');
-    if (given.length !== expected.length || !timingSafeEqual(given, expected))
-      throw new AppError('token-required');
+    if (!isSameSecret(headers.authorization ?? '', `Bearer ${token}`)) throw new AppError('token-required');
   };
 }
