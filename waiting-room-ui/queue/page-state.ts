@@ -34,7 +34,7 @@ export function afterMessage(state: PageState, message: ServerMessage, now: numb
         ...rest,
         status: fresh,
         roomState: null,
-        message: fresh.message ?? state.message,
+        message: fresh.message ?? '',
         clockOffsetMs: fresh.serverTime - now,
       };
     }

@@ -28,7 +28,7 @@ describe('a waiting visitor', () => {
     expect(mayLeave).toBe(true);
   });
 
-  it.each(['paused', 'stock-held', 'recovering', 'redis-away'] as const)(
+  it.each(['paused', 'stock-held', 'recovering'] as const)(
     'is told that the line is held by %s, without an estimate that would be wrong',
     (reason) => {
       const byStatus = view({ status: { ...status, reason } });
@@ -37,6 +37,16 @@ describe('a waiting visitor', () => {
       expect(view({ roomState: reason })).toEqual(byStatus);
     },
   );
+
+  it('is told of lost touch with Redis what is true whether the room stands still or goes on without it', () => {
+    const away = view({ roomState: 'redis-away' });
+    expect(away.note).toMatch(/lost touch.*keep your place.*by itself/);
+    expect(away.place?.estimate).toBe('not known yet');
+    expect(view({ status: { ...status, reason: 'redis-away' } })).toEqual(away);
+    const turn = view({ status: { ...status, state: 'admitted' }, roomState: 'redis-away' });
+    expect(turn).toMatchObject({ action: 'enter', refreshSeconds: 3 });
+    expect(turn.text).toMatch(/tries again by itself/);
+  });
 
   it('keeps an estimate when only the rate has changed', () => {
     const changed = view({ status: { ...status, reason: 'rate-changed' } });

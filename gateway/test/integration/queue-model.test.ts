@@ -119,14 +119,15 @@ async function joinAgain(run: Run): Promise<void> {
   if (place !== undefined) await joinAs(run, place, `v${run.places.length}`);
 }
 
-/** A place that is known answers as it stands; one that is over, and none, get a new place, a turn, or `full`. */
+/**
+ * A place that is known answers as it stands; one that is over, and none, get a new place, a turn, or `full`. A place
+ * that is over takes its lane with it: the new one is in the first.
+ */
 async function joinAs(run: Run, place: Place, fresh: string): Promise<void> {
   const { model, cursor } = run;
   const found = place.score > 0 ? model.find(place) : undefined;
   const fits = model.waitingCount < model.rules.maxWaiting;
-  const { answer, published, from } = await run.done(() =>
-    run.engine.join(cursor, { ...place, fresh, older: false }),
-  );
+  const { answer, published, from } = await run.done(() => run.engine.join(cursor, { ...place, fresh }));
   if (found?.state === 'waiting' || found?.state === 'admitted' || found?.state === 'active') {
     const { state, score, deadline } = found;
     const waits = state === 'waiting';
@@ -147,8 +148,9 @@ async function joinAs(run: Run, place: Place, fresh: string): Promise<void> {
     expect(fits).toBe(false);
     return;
   }
-  const given = { visitor: fresh, lane: place.lane, score: answer.score };
-  expect(answer).toMatchObject({ isNew: true, visitor: fresh });
+  const lane = place.score > 0 ? 0 : place.lane;
+  const given = { visitor: fresh, lane, score: answer.score };
+  expect(answer).toMatchObject({ isNew: true, visitor: fresh, lane });
   expect(answer.score).toBeGreaterThan(model.lastScore);
   run.places.push(given);
   if (answer.state === 'admitted') {
@@ -166,7 +168,7 @@ async function joinAs(run: Run, place: Place, fresh: string): Promise<void> {
   // With a token in the bucket before the call the room was idle, and nobody waits in an idle room.
   expect(model.mayPass && model.tokensAt(from) >= 1).toBe(false);
   model.wait(given);
-  expect(answer.position).toBe(model.waiting[place.lane]?.length);
+  expect(answer.position).toBe(model.waiting[lane]?.length);
 }
 
 async function tick(run: Run): Promise<void> {
@@ -180,7 +182,7 @@ async function tick(run: Run): Promise<void> {
   const bothWait = model.waiting.every(({ length }) => length > 0);
   const events = published
     .flatMap((message) => message.events)
-    .filter(({ type }) => type !== 'sketch' && type !== 'counts');
+    .filter(({ type }) => type !== 'sketch' && type !== 'piece' && type !== 'counts');
   const admitted = events.filter((event) => event.type === 'admitted');
   expect(events.filter(({ type }) => type !== 'admitted')).toEqual(expected.events);
   expect(admitted).toHaveLength(expected.admissions);
