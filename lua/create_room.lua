@@ -39,10 +39,13 @@ local now = now_ms()
 local deleted = redis.call('HDEL', pacer, ARGV[5] == '' and 'deletedAt' or 'none') == 1
 if redis.call('HEXISTS', pacer, 'deletedAt') == 1 then return { 2, now } end
 local replaces, version, run = ARGV[5], tonumber(ARGV[7]), tonumber(ARGV[3])
-local kept = redis.call('HMGET', pacer, 'epochId', 'epoch', 'run', 'fresh', 'rulesFrom', 'rulesVersion')
+local kept = redis.call('HMGET', pacer, 'epochId', 'epoch', 'run', 'fresh', 'rulesFrom', 'rulesVersion', 'guess', 'guessed')
 local exists = kept[1] and redis.call('EXISTS', config) == 1
 local kept_epoch, kept_run = tonumber(kept[2]) or 0, tonumber(kept[3]) or run
 local kept_version = exists and tonumber(redis.call('HGET', config, 'version')) or 0
+
+local is_guess = kept[4] or kept[7]
+local gives_way = replaces ~= '' and (kept[4] or (kept[7] and run > kept_run))
 
 local function put_rules()
   redis.call('UNLINK', config)
@@ -52,7 +55,7 @@ local function put_rules()
   redis.call('HSET', config, 'version', math.max(version, kept_version))
 end
 
-if exists and kept[1] ~= replaces and kept_epoch > tonumber(ARGV[2]) and not (kept[4] and replaces ~= '') then
+if exists and kept[1] ~= replaces and kept_epoch > tonumber(ARGV[2]) and not gives_way then
   -- Whoever opened the epoch had missed a change that this caller knows, and nobody has made another since.
   if version > (tonumber(kept[5]) or version) and kept_version == tonumber(kept[6]) then
     put_rules()
@@ -62,17 +65,16 @@ if exists and kept[1] ~= replaces and kept_epoch > tonumber(ARGV[2]) and not (ke
   return { 0, now }
 end
 
--- Of a fresh epoch the run is a guess: its places stay, and their tickets are known by its id.
-if kept[4] then
-  redis.call('HSET', pacer, 'guessed', kept[1])
+-- Until a ticket or a gateway tells the run of a fresh start it is a guess: places stay, and their tickets are known by
+-- the ids of these epochs.
+if is_guess then
+  redis.call('HSET', pacer, 'guessed', kept[8] and kept[8] .. ',' .. kept[1] or kept[1])
 elseif run > kept_run then
   redis.call('UNLINK', pacer)
   for i = 5, #KEYS do redis.call('UNLINK', KEYS[i]) end
 end
 open_epoch(ARGV[1], math.max(tonumber(ARGV[2]), kept_epoch), now, tonumber(ARGV[4]))
-raise('run', run)
-raise('turn', ARGV[8])
-raise('firstTurn', ARGV[9])
+for field, least in pairs({ run = run, turn = ARGV[8], firstTurn = ARGV[9] }) do raise(field, least) end
 -- Of the run's draw nothing changes that is known; only the seed of a start without memory gives way.
 for i = 12, #ARGV, 2 do
   if string.sub(ARGV[i], 1, 5) == 'draw.' then redis.call(kept[4] and 'HSET' or 'HSETNX', pacer, ARGV[i], ARGV[i + 1]) end
@@ -87,7 +89,10 @@ else
   redis.call('UNLINK', roll)
   redis.call('HSET', pacer, 'rollUntil', redis.call('HGET', pacer, 'settleUntil'), 'rollLane', 1, 'rollFrom', '-inf')
 end
-if tonumber(ARGV[10]) > 0 then redis.call('HSET', pacer, 'holdUntil', string.format('%.0f', now + tonumber(ARGV[10]))) end
+if tonumber(ARGV[10]) > 0 then
+  redis.call('HSET', pacer, 'holdUntil', string.format('%.0f', now + tonumber(ARGV[10])))
+  if is_guess and run <= kept_run then redis.call('HSET', pacer, 'guess', 1) end
+end
 local changed = record_change(now, ARGV[6], replaces == '' and 'create' or 'recover', ARGV[11], {})
 redis.call('HSET', pacer, 'rulesFrom', newer and version or kept_version, 'rulesVersion', changed)
 return { 1, now }

@@ -32,7 +32,7 @@ local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
 local lanes = read_lanes(ARGV[3], 8)
 local kept = redis.call('HMGET', pacer, 'seq', 'endedTo', 'endedBy')
-local over_codes = { lapsed = 5, left = 6, revoked = 7 }
+local over_codes = { served = 4, lapsed = 5, left = 6, revoked = 7 }
 
 local function find(visitor, lane, score)
   if score == -1 then score = tonumber(redis.call('ZSCORE', drawn, lane.name .. ':' .. visitor)) or score end

@@ -14,7 +14,7 @@ end
 
 local function is_over(visitor)
   local why = redis.call('HGET', over, visitor)
-  return why and why ~= 'served'
+  return why and string.match(why, '^%a+') ~= 'served'
 end
 
 local function kept_turn(visitor)
@@ -77,7 +77,13 @@ function put.x(visitor, name, score)
   put_away(visitor, lane_named(name), tonumber(score))
 end
 
+-- `served` only says that the place was let in out of turn: its turn and session have words of their own.
 function put.q(visitor, why, name, score)
+  if why == 'served' then
+    take_out(visitor)
+    redis.call('HSETNX', over, visitor, why .. ':' .. name .. ':' .. score)
+    return
+  end
   end_turn(visitor)
   if list_is_open then redis.call('ZREM', drawn, name .. ':' .. visitor) end
   redis.call('HSET', over, visitor, why .. ':' .. name .. ':' .. score)

@@ -10,11 +10,12 @@ export type PageState = QueueFacts & {
 };
 
 export function initialState(data: QueuePageData, now: number): PageState {
-  const { status, roomState, opensAt, problem, confirm, message } = data;
+  const { status, roomState, opensAt, isLottery, problem, confirm, message } = data;
   return {
     status,
     roomState,
     ...(opensAt === undefined ? {} : { opensAt }),
+    ...(isLottery === undefined ? {} : { isLottery }),
     ...(problem === undefined ? {} : { problem }),
     confirm,
     message,

@@ -11,6 +11,8 @@ export type QueueFacts = {
   readonly roomState: RoomState | null;
   /** Unix ms, from the room or from the refusal. */
   readonly opensAt?: number;
+  /** Who joins before the opening is drawn. */
+  readonly isLottery?: boolean;
   /** Code of what went wrong: a problem code, or one of the page's own. */
   readonly problem?: string;
   readonly confirm: 'auto' | 'click';
@@ -72,15 +74,7 @@ export function queueView(facts: QueueFacts): QueueView {
     case 'waiting':
       return waitingView(status, facts);
     case 'scheduled':
-      return {
-        ...calm,
-        title: 'Opening soon',
-        heading: 'You are early',
-        text: 'You have a place. The line starts to move when it opens; you need not do anything.',
-        ...countdown('Opens in', status.opensAt ?? facts.opensAt),
-        mayLeave: true,
-        refreshSeconds: 15,
-      };
+      return scheduledView(status, facts);
     case 'admitted':
       return admittedView(status, facts);
     case 'active':
@@ -148,6 +142,33 @@ function joiningView({ roomState, opensAt }: QueueFacts): QueueView {
   };
 }
 
+/** Before the opening, and between it and the end of the draw. */
+function scheduledView(status: Status, facts: QueueFacts): QueueView {
+  const opensAt = status.opensAt ?? facts.opensAt;
+  if (opensAt !== undefined && opensAt <= status.serverTime) {
+    return {
+      ...calm,
+      title: 'Opening now',
+      heading: 'Opening now',
+      text: 'The line is being put in order. Your number will show in a moment.',
+      mayLeave: true,
+      refreshSeconds: 2,
+    };
+  }
+  return {
+    ...calm,
+    title: 'Opening soon',
+    heading: 'You are early',
+    text:
+      facts.isLottery === true
+        ? 'You will be drawn: when the line opens, everybody who is here by then gets a place by lot. It makes no difference when you came, and you need not do anything.'
+        : 'You have a place. The line starts to move when it opens; you need not do anything.',
+    ...countdown('Opens in', opensAt),
+    mayLeave: true,
+    refreshSeconds: 15,
+  };
+}
+
 function waitingView(status: Status, facts: QueueFacts): QueueView {
   const reason = isHold(facts.roomState) ? facts.roomState : status.reason;
   const words = isHold(reason) ? holds[reason] : moves[reason ?? ''];
@@ -171,6 +192,7 @@ function waitingView(status: Status, facts: QueueFacts): QueueView {
     title: `${countText(status.position)} in line`,
     heading: 'You are in line',
     text: 'Keep this page open. You keep your place if you reload it or lose the connection.',
+    ...countdown('The line closes in', status.closesAt),
     place: {
       position: countText(status.position),
       ahead: countText(status.ahead),
@@ -258,7 +280,6 @@ function problemView(problem: string, facts: Pick<QueueFacts, 'opensAt' | 'roomS
         null,
       );
     case 'blocked':
-    case 'lane-not-allowed':
     case 'challenge-required':
     case 'cross-site':
       return over('You cannot join this line', 'The organiser does not let this request in.');

@@ -32,6 +32,7 @@ export function connectCluster(address: ClusterAddress, options: ConnectOptions)
 
 class FailFastCluster extends Cluster {
   commandTimeoutMs = defaultCommandTimeoutMs;
+  #published = 0;
 
   /** The library's own deadline begins at a node: what waits for a cluster that is away would have none. */
   override sendCommand(command: Command, ...rest: [stream?: never, node?: unknown]): unknown {
@@ -41,13 +42,23 @@ class FailFastCluster extends Cluster {
       return command.promise;
     }
     command.setTimeout(this.commandTimeoutMs);
+    // A message has no slot. By turns, not at random: one master that hangs swallows every third, never several on end.
+    if (command.name === 'publish')
+      return super.sendCommand(command, undefined, { redis: this.#nextMaster() });
     return super.sendCommand(command, ...rest);
+  }
+
+  #nextMaster(): Redis | undefined {
+    this.#published += 1;
+    const masters = this.nodes('master');
+    return masters[this.#published % masters.length];
   }
 }
 
 /**
  * A connection that listens on a cluster: a message published on any node reaches all of them, so one node is enough.
- * When it is lost, silent, or cut off from the others, the next one is listened to.
+ * When it is lost, silent, or cut off from the others, the next one is listened to, and `ready` says so: the library's
+ * own subscriber of a cluster moves without a word, and nobody would read what was missed.
  */
 export function connectClusterListener(address: ClusterAddress, options: ConnectOptions): Redis {
   let nodes: readonly RedisNode[] = address.nodes;

@@ -120,3 +120,38 @@ it('a room that is not open yet counts down to its opening and comes back', () =
     refreshSeconds: null,
   });
 });
+
+describe('before the opening', () => {
+  const scheduled: Status = {
+    ...status,
+    state: 'scheduled',
+    position: null,
+    ahead: null,
+    waiting: null,
+    etaSeconds: null,
+  };
+
+  it('counts down to it, and says when places are drawn by lot', () => {
+    const early = view({ status: { ...scheduled, opensAt: 5_000 } });
+    expect(early).toMatchObject({ heading: 'You are early', countdown: { until: 5_000 }, mayLeave: true });
+    expect(early.text).not.toContain('by lot');
+    expect(view({ status: { ...scheduled, opensAt: 5_000 }, isLottery: true }).text).toContain('by lot');
+  });
+
+  it('does not count down where the organiser opens by hand', () => {
+    expect(view({ status: scheduled, isLottery: true }).countdown).toBeUndefined();
+  });
+
+  it('between the time of opening and the end of the draw asks again soon', () => {
+    const drawing = view({ status: { ...scheduled, opensAt: 5_000, serverTime: 5_000 } });
+    expect(drawing).toMatchObject({ heading: 'Opening now', refreshSeconds: 2 });
+    expect(drawing.countdown).toBeUndefined();
+  });
+});
+
+it('tells who waits when the line closes', () => {
+  expect(view({ status: { ...status, closesAt: 9_000 } }).countdown).toEqual({
+    label: 'The line closes in',
+    until: 9_000,
+  });
+});

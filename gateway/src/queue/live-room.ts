@@ -199,6 +199,11 @@ export class LiveRoom {
     return this.#numbers.sketches;
   }
 
+  /** Who has a turn or a session by all that was heard; the counts of a sleeping room may be old. */
+  insideAt(now: number): number {
+    return Math.max(this.admittedNow + this.activeNow, this.recovery.record.insideAt(now));
+  }
+
   get admittedNow(): number {
     return this.#numbers.admitted;
   }
@@ -420,7 +425,7 @@ export class LiveRoom {
     this.#news.adopt(Number(reading.pacer.get('message')), before.epochId !== this.cursor.epochId);
     if (lanes.join() !== this.cursor.lanes.join()) this.visitors.renumberLanes(lanes);
     const isNew = before.epochId !== '' && before.epochId !== this.cursor.epochId;
-    const isGuessed = isNew && this.cursor.guessedEpochId === before.epochId;
+    const isGuessed = isNew && this.cursor.guessedEpochs.includes(before.epochId);
     const isNewRun = before.epochId !== '' && before.run !== this.cursor.run && !isGuessed;
     this.recovery.adopt(reading, isNewRun);
     this.rules = fromFields(reading.config);
@@ -448,9 +453,10 @@ export class LiveRoom {
 
   /** An idle room is not ticked at all: a start with thousands of them, and their rest, cost nothing. */
   #wakeIfNeeded({ admitted, active, lanes }: RoomReading): void {
+    // Before what has come: else a change that comes between the two looks would be neither.
+    const next = this.#nextChange();
     const somebody =
       this.#drawIsDue || lanes.some(({ waiting, away }) => waiting + away > 0) || admitted + active > 0;
-    const next = this.#nextChange();
     if (somebody || this.fanOut.size > 0) this.wake();
     else if (next !== undefined) this.#ticker.wakeWithin(next - this.cursor.now() + 1);
   }

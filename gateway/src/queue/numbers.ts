@@ -1,4 +1,11 @@
-import type { Eta, PublicRoom, Reason, RoomState, Status, VisitorState } from '@ropeline/core/protocol/status.ts';
+import type {
+  Eta,
+  PublicRoom,
+  Reason,
+  RoomState,
+  Status,
+  VisitorState,
+} from '@ropeline/core/protocol/status.ts';
 import { publicDraw } from './draw-state.ts';
 import { estimate, turnsBefore } from './estimate.ts';
 import { jittered, nearRanks, updateIntervalMs } from './fan-out.ts';

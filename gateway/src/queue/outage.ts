@@ -134,13 +134,13 @@ export class Outage {
   }
 
   #start(): void {
-    const { rules, admittedNow, activeNow, cursor } = this.#room;
+    const { rules, cursor } = this.#room;
     const { ratePerMinute, burst, capacity } = rules.admission;
     const mode = rules.onFailure;
     if (mode === 'closed') return;
     const { gateways } = this.#link;
     const now = cursor.now();
-    const capacityLeft = capacity - admittedNow - activeNow;
+    const capacityLeft = capacity - this.#room.insideAt(now);
     this.#log.warn({ mode, gateways, ratePerMinute, capacityLeft }, 'going on without redis');
     this.#own = {
       mode,

@@ -14,8 +14,8 @@ export class RoomCursor {
   epochId = '';
   run = 0;
   sequence = 0;
-  /** Epoch of a start without memory, whose run was a guess: its tickets are of this run. */
-  guessedEpochId = '';
+  /** Epochs since a start without memory, whose run was a guess: their tickets are of this run. */
+  guessedEpochs: readonly string[] = [];
   /** Nobody has shown yet that there was anything before this epoch. */
   isFresh = false;
   /** Lane names, in the order of their keys. */
@@ -34,7 +34,7 @@ export class RoomCursor {
     this.epoch = Number(reading.pacer.get('epoch'));
     this.epochId = reading.pacer.get('epochId') ?? '';
     this.run = Number(reading.pacer.get('run'));
-    this.guessedEpochId = reading.pacer.get('guessed') ?? '';
+    this.guessedEpochs = reading.pacer.get('guessed')?.split(',') ?? [];
     this.isFresh = reading.pacer.has('fresh');
     this.sequence = Number(reading.pacer.get('seq'));
     this.lanesText = reading.config.get('lanes') ?? '';
@@ -44,7 +44,7 @@ export class RoomCursor {
 
   /** Run of a ticket; one given while the run was a guess is of this one. */
   runOf({ run, epochId }: Pick<PlaceTicket, 'run' | 'epochId'>): number {
-    return this.guessedEpochId !== '' && withoutRedis(epochId) === this.guessedEpochId ? this.run : run;
+    return this.guessedEpochs.includes(withoutRedis(epochId)) ? this.run : run;
   }
 
   /** Whether a ticket is of this epoch, also one that a gateway gave in it while Redis was away. */

@@ -53,6 +53,14 @@ export class SpentRecord {
     return known?.stage === 'active' && known.turn === turn;
   }
 
+  /** How many have a turn or a session, by deadlines in Unix ms of Redis. */
+  insideAt(now: number): number {
+    let inside = 0;
+    for (const { stage, deadline } of this.#turns.values())
+      if (stage !== 'waits-again' && deadline > now) inside += 1;
+    return inside;
+  }
+
   heard(event: RoomEvent): void {
     switch (event.type) {
       case 'admitted':

@@ -93,11 +93,12 @@ export class Ticker {
   #delayAfter(tick: Tick): number {
     const now = this.#options.now();
     const toNextSlot = slotMs - (now % slotMs) + 1;
-    if (!tick.worked || tick.waiting > 0 || this.#options.isAwake()) return toNextSlot;
+    // What is ahead is asked before what has come: a change between the two would else be neither.
     const nearest = Math.min(
       tick.nextDeadline || Number.POSITIVE_INFINITY,
       this.#options.nextChange() ?? Number.POSITIVE_INFINITY,
     );
+    if (!tick.worked || tick.waiting > 0 || this.#options.isAwake()) return toNextSlot;
     const longest = tick.inside > 0 ? longestSleepMs : longestIdleSleepMs;
     if (tick.inside === 0 && nearest === Number.POSITIVE_INFINITY) return nearest;
     return Math.min(longest, Math.max(toNextSlot, nearest - now + 1));

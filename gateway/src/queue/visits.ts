@@ -2,7 +2,14 @@ import { AppError } from '@ropeline/core/errors.ts';
 import type { PlaceTicket, PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
 import { codeHash } from './codes.ts';
 import { drawnBelow } from './draw-score.ts';
-import { type ClaimOutcome, CursorStale, EpochLost, type JoinOutcome, type JoinRefusal } from './engine.ts';
+import {
+  type ClaimOutcome,
+  CursorStale,
+  EpochLost,
+  type JoinOutcome,
+  type JoinRefusal,
+  type Place,
+} from './engine.ts';
 import type { LiveRoom } from './live-room.ts';
 import { isOver, type Visitor } from './roster.ts';
 import { foundAs } from './visitor-events.ts';
@@ -105,9 +112,9 @@ export class Visits {
     const ticket = this.read(text) as PlaceTicket;
     if (room.cursor.runOf(ticket) !== room.cursor.run) return { why: 'no-place' };
     if (room.link === 'away') return { visitor: fromTicket(room, ticket), freshTicket: undefined };
-    if (ticket.epochId !== room.cursor.epochId) return this.#seatAgain(room, ticket, text);
+    if (ticket.epochId !== room.cursor.epochId) return this.#seatAgain(room, ticket);
     const found = await ask(room, () => room.engine.lookUp(room.cursor, placeOf(room, ticket)));
-    if (found.state === 'unknown') return this.#seatAgain(room, ticket, text);
+    if (found.state === 'unknown') return this.#seatAgain(room, ticket);
     const visitor = room.visitors.learn(ticket.visitor, placeOf(room, ticket).lane, foundAs(found));
     if (found.state === 'waiting') visitor.rankHint = found.rank + 1;
     visitor.seenAt = Date.now();
@@ -206,10 +213,25 @@ export class Visits {
     return { refused: joined };
   }
 
-  async #seatAgain(room: LiveRoom, ticket: PlaceTicket, text: string): Promise<FindResult> {
-    const joined = await this.join(room, placeOf(room, ticket).lane, text);
-    if (joined.refused !== undefined || joined.visitor.id !== ticket.visitor) return { why: 'no-place' };
-    return { visitor: joined.visitor, freshTicket: joined.ticket };
+  /** Gives nobody a new place: who only asks for a place that is over is told what became of it. */
+  async #seatAgain(room: LiveRoom, ticket: PlaceTicket): Promise<FindResult> {
+    const place = (): Place => placeOf(room, ticket);
+    const seat = (): Promise<JoinOutcome | undefined> =>
+      ask(room, () => room.engine.seat(room.cursor, place()));
+    let seated = await seat();
+    if (seated?.refused === 'unsealed') {
+      await ask(room, () => room.refresh());
+      seated = await seat();
+    }
+    if (seated?.refused !== undefined) return { why: 'no-place' };
+    const found = seated ?? (await ask(room, () => room.engine.lookUp(room.cursor, place())));
+    if (found.state === 'unknown') return { why: 'no-place' };
+    const facts = 'rank' in found ? foundAs(found) : { ...found, reason: undefined };
+    const visitor = room.visitors.learn(ticket.visitor, seated?.lane ?? place().lane, facts);
+    visitor.rankHint = seated?.position ?? 0;
+    visitor.seenAt = Date.now();
+    room.wake();
+    return { visitor, freshTicket: this.ticketOf(room, visitor) };
   }
 
   /** The ticket of the visitor's place in the present epoch. */

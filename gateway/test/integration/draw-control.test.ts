@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createLog } from '@ropeline/core/log.ts';
 import { connectRedisForWaiting, untilReady } from '@ropeline/core/redis/connect.ts';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { cleanedUp, uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
@@ -20,6 +21,7 @@ import {
   statusOf,
 } from '../support/lottery.ts';
 import { type OpenControl, openControl, token } from '../support/open-control.ts';
+import { openRooms } from '../support/open-rooms.ts';
 import { privateRedis, startGateway, type TestGateway } from '../support/start-gateway.ts';
 
 type Opened = {
@@ -125,6 +127,10 @@ describe('the seed', () => {
     await untilReady(listener);
     listener.on('pmessage', (_pattern: string, _channel: string, text: string) => seen.push(text));
     await listener.psubscribe('*');
+    // Another gateway, whose log is kept with all it has to say.
+    const logged = pino({ level: 'trace' }, { write: (text: string) => seen.push(text) });
+    const talkative = await openRooms(url, undefined, logged);
+    await until(() => talkative.rooms.get(gateway.room.name) !== undefined);
     const early = await join(gateway);
     const live = openLive(gateway.origin, gateway.room.name, early.status.place);
     await live.first('status');

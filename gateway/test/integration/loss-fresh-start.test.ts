@@ -38,10 +38,9 @@ test('a Redis found empty by a starting gateway is a fresh start until a ticket 
   const before = await openQueue(redis.url, rules);
   const first = await join(before);
   const second = await join(before);
-  await forget(before);
-  await before.open.redis.connect();
+  await before.open.rooms.stop();
   await before.open.redis.flushall();
-  before.open.redis.disconnect();
+  await forget(before);
 
   const after = await openQueue(redis.url, rules, before.room.name);
   expect(after.room.state).toBe('open');

@@ -11,6 +11,7 @@ import { privateRedis } from '../support/start-gateway.ts';
 
 /** Fifteen seconds' worth at twenty a second. */
 const crowd = 300;
+const operator = 'a token of the operator';
 
 function rulesOf(room: string): string {
   return `rooms:
@@ -24,7 +25,7 @@ function rulesOf(room: string): string {
 test('whoever owns the control port answers with the numbers of every gateway process, and all of them move', async () => {
   const room = uniqueRoom();
   const files = makeKeyFiles();
-  const env = { REDIS_URL: await privateRedis(), GATEWAYS: '2' };
+  const env = { REDIS_URL: await privateRedis(), GATEWAYS: '2', OPERATOR_TOKEN: operator };
   const first = await spawnGateway(files, rulesOf(room), env);
   const secondPort = await freePort();
   const second = startChild(
@@ -85,6 +86,13 @@ test('whoever owns the control port answers with the numbers of every gateway pr
   await moves('lapses_total', ofRoom);
   await moves('promises_total', `${ofRoom},promise="first",process="1"`);
   await moves('wait_ratio_count', `${ofRoom},promise="latest",process="2"`);
+
+  await fetch(`${first.url}/api/rooms/${room}`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ claim: { windowSeconds: 6 } }),
+  });
+  await moves('redis_script_duration_seconds_count', 'script="change_room",process="1"');
 
   await stopChild(second.process, 'SIGKILL');
   expect(await page()).not.toContain('process="2"');

@@ -4,11 +4,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClusterNode, type RedisCluster, startRedisCluster } from '../../../testing/redis-cluster.ts';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
+import type { Broadcast } from '../../src/queue/broadcast.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
 import { type Joined, Visits } from '../../src/queue/visits.ts';
 import { admissionsOf } from '../support/admissions-of.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
 import { createRoom, type OpenRooms, openRooms } from '../support/open-rooms.ts';
+import { observe } from '../support/queue-observer.ts';
 
 const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two bytes']));
 const windowSeconds = 600;
@@ -49,8 +51,10 @@ test('a master that is killed and one that hangs take their rooms away until the
   for (const [i, signal] of (['SIGKILL', 'SIGSTOP'] as const).entries()) {
     const { node, rooms } = crowds[i] as Crowd;
     process.kill(node.pid, signal);
-    await until(() => rooms.every(({ state }) => state === 'redis-away'));
-    await expect(visits.join(rooms[0] as LiveRoom, 0, undefined)).rejects.toMatchObject({
+    // A node that hangs is found out by each gateway at another moment, and one may be back before another is away.
+    const away = await until(() => rooms.find(({ state }) => state === 'redis-away'));
+    if (signal === 'SIGKILL') await until(() => rooms.every(({ state }) => state === 'redis-away'));
+    await expect(visits.join(away, 0, undefined)).rejects.toMatchObject({
       code: 'unavailable',
       retryAfterSeconds: 2,
     });
@@ -61,18 +65,18 @@ test('a master that is killed and one that hangs take their rooms away until the
   // It wakes up as a master of its own opinion.
   process.kill(hung.pid, 'SIGCONT');
 
-  for (const { rooms, places, since, node } of [...crowds, other]) {
+  for (const { rooms, places, heard, since } of [...crowds, other]) {
     const [first] = rooms as [LiveRoom];
     await until(() => rooms.every(({ link }) => link === 'up'), 30_000);
     places.push(await join(rooms.at(-1) as LiveRoom));
     const history = await until(async () => {
-      const found = await admissionsOf(gateways[0] as OpenRooms, first.cursor, windowSeconds * 1_000);
+      const found = await admissionsOf(gateways[0] as OpenRooms, first.cursor, heard, windowSeconds * 1_000);
       return found.count('admitted') === places.length && found;
     }, 20_000);
     history.rules(-1, since, { ...admission, serves: true });
     const admitted = history.happenings.flatMap((one) => (one.type === 'admitted' ? [one.visitor] : []));
     expect(admitted).toEqual(places.map(({ visitor }) => visitor.id));
-    { const v = judgeAdmissions(history.happenings); if (v.length) console.log(first.name, node.port, v, since, history.happenings.flatMap((h) => h.type === 'admitted' ? [`${h.turn}:${h.at - since}`] : []).join(' '), await (gateways[0] as any).redis.hgetall(first.cursor.keys.pacer), (await (gateways[0] as any).redis.xrange(first.cursor.keys.audit, '-', '+')).map(String).join('\n')); expect(v).toEqual([]); }
+    expect(judgeAdmissions(history.happenings)).toEqual([]);
     const found = await Promise.all(places.map(({ ticket }) => visits.find(first, ticket)));
     expect(found.map(({ visitor }) => visitor?.state)).toEqual(places.map(() => 'admitted'));
     // Every gateway hears the broadcast again, by whichever node.
@@ -88,6 +92,7 @@ type Crowd = {
   /** One room, as each of the gateways sees it. */
   readonly rooms: readonly LiveRoom[];
   readonly places: Joined[];
+  readonly heard: readonly Broadcast[];
   readonly since: number;
 };
 
@@ -98,8 +103,12 @@ async function crowdOn(gateways: readonly OpenRooms[], node: ClusterNode): Promi
   const rules = { admission, queue: { alwaysOn: true }, claim: { windowSeconds } };
   await createRoom(gateways[0] as OpenRooms, name, rules);
   const rooms = await Promise.all(gateways.map((gateway) => until(() => gateway.rooms.get(name))));
+  const { heard } = await observe(cluster.url, {
+    ...(gateways[0] as OpenRooms),
+    cursor: (rooms[0] as LiveRoom).cursor,
+  });
   const places: Joined[] = [];
   for (let i = 0; i < size; i += 1) places.push(await join(rooms[i % rooms.length] as LiveRoom));
   await until(() => places.filter(({ visitor }) => visitor.state === 'admitted').length >= 3);
-  return { node, rooms, places, since };
+  return { node, rooms, places, heard, since };
 }

@@ -8,6 +8,7 @@ import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { admissionsOf } from '../support/admissions-of.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
+import { observe } from '../support/queue-observer.ts';
 import { startGateway, type TestGateway } from '../support/start-gateway.ts';
 import { callRoom, waitingCrowd } from '../support/waiting-crowd.ts';
 
@@ -32,6 +33,7 @@ async function failOver(signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
   const roomName = here.room.name;
   const there = await startGateway({ redisUrl: sentinel.url, rules: still, roomName });
   const gateways = [here, there];
+  const { heard } = await observe(sentinel.url, { ...here.open, cursor: here.room.cursor });
   const { visitors, failures } = await waitingCrowd(gateways, 40);
   const since = Date.now();
   await setRate(here, admission.ratePerMinute);
@@ -63,7 +65,7 @@ async function failOver(signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
   expect(failures).toEqual([]);
   const everybody = [...visitors, late].map(({ visitor }) => visitor);
   const history = await until(async () => {
-    const found = await admissionsOf(here.open, here.room.cursor, windowSeconds * 1_000);
+    const found = await admissionsOf(here.open, here.room.cursor, heard, windowSeconds * 1_000);
     return found.count('admitted') === everybody.length && found;
   });
   history.rules(-1, since, { ...admission, serves: true });

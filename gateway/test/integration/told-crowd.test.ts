@@ -31,7 +31,7 @@ function states(client: LiveClient): string[] {
 
 test('a whole crowd hears of pauses, its turns and the end, each of it in the order in which it came true', async () => {
   const gateway = await startGateway({
-    rules: { admission: { ratePerMinute: 0 }, queue: { alwaysOn: true } },
+    rules: { admission: { ratePerMinute: 0 }, queue: { alwaysOn: true }, stock: { follow: true } },
   });
   const clients = await openCrowd(gateway);
   for (const value of ['1', '', '1', '']) await set(gateway, ['flag.paused', value]);
@@ -40,7 +40,7 @@ test('a whole crowd hears of pauses, its turns and the end, each of it in the or
   // Half of them get their turn in a few ticks, then all is sold.
   await set(gateway, ['admission.ratePerMinute', '60000'], ['admission.capacity', String(crowd / 2)]);
   await until(() => gateway.room.admittedNow === crowd / 2);
-  await set(gateway, ['flag.soldOut', '1']);
+  await gateway.open.engine.signal(gateway.room.cursor, { capacity: 10, held: 0, sold: 10 }, 'test');
   const gone = clients.slice(crowd / 2);
   for (const client of gone) expect(await client.closed).toMatchObject({ code: 4503 });
 

@@ -75,7 +75,7 @@ export async function listen(visitor: CrowdVisitor): Promise<void> {
     }
     if (message.type === 'status' && message.state === 'admitted') setTimeout(claim, claimAgainMs);
   });
-  client.closed.then(({ code }) => {
+  void client.closed.then(({ code }) => {
     if (code < 4_000 || code >= 4_500) return;
     setTimeout(() => {
       if (!visitor.isGone) listen(visitor).catch(() => undefined);

@@ -1,4 +1,4 @@
-import { createLog } from '@ropeline/core/log.ts';
+import { createLog, type Logger } from '@ropeline/core/log.ts';
 import { connectRedisForWaiting, connectRedisOrCluster, type Redis } from '@ropeline/core/redis/connect.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
@@ -33,8 +33,8 @@ export type OpenRooms = {
 export async function openRooms(
   url: string,
   metricsOf: (room: string) => RoomMetrics = () => noMetrics,
+  log: Logger = createLog('test', 'silent'),
 ): Promise<OpenRooms> {
-  const log = createLog('test', 'silent');
   // Tests of one server look at its options; on a cluster there is nothing to look at.
   const redis = connectRedisOrCluster(url, { name: 'test', log }) as Redis;
   const subscriber = connectRedisForWaiting(url, { name: 'test-subscriber', log });

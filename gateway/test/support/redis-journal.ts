@@ -57,6 +57,9 @@ export function historyFromJournal(folder: string, room: string, windowMs: numbe
   const prefix = `ropeline:{${room}}:`;
   const config = new Map<string, string>();
   const turns = new Map<string, number>();
+  /** The turn that was given last, and the place taken last, by visitor. */
+  const given = new Map<string, number>();
+  const places = new Map<string, Extract<Happening, { readonly type: 'waits' }>>();
   const standing = new Map<string, 'queue' | 'admitted' | 'active'>();
   let now = 0;
   let sequence = 0;
@@ -97,10 +100,15 @@ export function historyFromJournal(folder: string, room: string, windowMs: numbe
         if (!isLapse) happenings.push({ type: 'out', at: now, visitor });
         standing.delete(visitor);
       } else if (to.to === 'admitted') {
-        // What a gateway puts back after a restart of Redis may be there already.
-        if (from === 'admitted') continue;
-        standing.set(visitor, 'admitted');
         const turn = turns.get(visitor) ?? 0;
+        // What a gateway puts back after a restart of Redis may be there already.
+        if (from === 'admitted' && given.get(visitor) === turn) continue;
+        const stood = places.get(visitor);
+        // Lapsed, back in front, and given the next turn, all at once.
+        if (from === 'admitted' && stood !== undefined)
+          happenings.push({ type: 'lapsed', at: now, visitor }, { ...stood, at: now });
+        standing.set(visitor, 'admitted');
+        given.set(visitor, turn);
         happenings.push({ type: 'admitted', at: to.score - windowMs, visitor, turn });
       } else if (to.to === 'active') {
         standing.set(visitor, 'active');
@@ -108,7 +116,9 @@ export function historyFromJournal(folder: string, room: string, windowMs: numbe
           happenings.push({ type: 'claimed', at: now, visitor, turn: turns.get(visitor) ?? 0 });
       } else {
         standing.set(visitor, 'queue');
-        happenings.push({ type: 'waits', at: now, visitor, lane: to.to, score: to.score });
+        const place = { type: 'waits', at: now, visitor, lane: to.to, score: to.score } as const;
+        places.set(visitor, place);
+        happenings.push(place);
       }
     }
     sequence += 1;

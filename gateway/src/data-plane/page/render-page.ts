@@ -104,6 +104,7 @@ function pageData(model: PageModel, now: number): QueuePageData {
     status: model.status === null ? null : (status as NonNullable<PageModel['status']>),
     roomState: model.publicState?.state ?? null,
     ...(opensAt === undefined ? {} : { opensAt }),
+    ...(model.publicState?.draw === undefined ? {} : { isLottery: true }),
     ...(problem === undefined ? {} : { problem }),
     confirm: model.confirm ?? 'auto',
     message: model.message ?? model.status?.message ?? model.publicState?.message ?? '',

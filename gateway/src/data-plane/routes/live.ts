@@ -6,10 +6,11 @@ import {
   closeCodes,
   type ServerMessage,
 } from '@ropeline/core/protocol/live.ts';
+import type { VisitorState } from '@ropeline/core/protocol/status.ts';
 import { Value } from 'typebox/value';
 import type { GivenTurn, Outlet, Sender } from '../../queue/fan-out.ts';
 import type { LiveRoom } from '../../queue/live-room.ts';
-import { statusOf, tellNumbers } from '../../queue/numbers.ts';
+import { statusOf, tellNumbers, toldState } from '../../queue/numbers.ts';
 import { reasonOf } from '../../queue/room-state.ts';
 import { isOver, type Visitor } from '../../queue/roster.ts';
 import { statusJson, tickJson } from '../../queue/status-json.ts';
@@ -93,6 +94,7 @@ export class LiveWatch implements Sender {
   readonly #visitor: Visitor;
   readonly #outlet: Outlet;
   #toldTurn = 0;
+  #told: VisitorState | undefined;
   #allowance = mostMessages;
   #saidAt = Date.now();
 
@@ -207,8 +209,9 @@ export class LiveWatch implements Sender {
   }
 
   #sendStatus(freshTicket?: string): void {
-    const status = statusJson(statusOf(this.#room, this.#visitor, freshTicket));
-    this.#socket.send(`{"type":"status",${status.slice(1)}`);
+    const status = statusOf(this.#room, this.#visitor, freshTicket);
+    this.#told = status.state;
+    this.#socket.send(`{"type":"status",${statusJson(status).slice(1)}`);
   }
 
   #send(message: ServerMessage): void {
