@@ -5,7 +5,8 @@ local function admit_all(places, lane, rules, now, lines)
   local visitors, opened, records = {}, {}, {}
   for i = 1, #places, 2 do visitors[#visitors + 1] = places[i] end
   local before = redis.call('HINCRBY', pacer, 'turn', #visitors) - #visitors
-  local kept = redis.call('HMGET', turns, unpack(visitors))
+  -- Where no lapse is forgiven it does not matter how many there were.
+  local kept = rules.lapses_allowed > 0 and redis.call('HMGET', turns, unpack(visitors)) or {}
   local claim_by = string.format('%.0f', now + rules.window * 1000)
   local told, kept_lane = ' ' .. claim_by .. ' ' .. lane .. ' ', ':' .. lane .. ':'
   for i, visitor in ipairs(visitors) do

@@ -2,10 +2,10 @@
 -- waiting visitor costs Redis nothing. Once a second, per lane, `s lane waiting lastAdmitted newest pieces` (newest: the
 -- highest score given so far) and `n admitted active`; then the *rank sketch* in so many pieces, one a slot so that no
 -- slot is long: `p lane left from ids marks`, with the number of pieces that follow, the rank of the first id, the ids
--- of who stands there and behind, and `rank:score,...` of rank 1,000 and of every 75th part of the queue behind it.
+-- of who stands there and behind, and `rank:score,...` of rank 1,000 and of every sixtieth part of the queue behind it.
 -- Pieces go from the back of the first thousand to its front: who moves up meanwhile falls between no two. Ids, because
 -- Redis writes a score of sixteen digits in half a microsecond, and a thousand of them would cost more than all the rest.
-local EXACT, MARKS, PIECES = 1000, 75, 5
+local EXACT, MARKS, PIECES = 1000, 60, 10
 
 -- How many pieces follow; none while the scores are `hidden`, because they are still to be drawn.
 local function count_lanes(lanes, lines, hidden)

@@ -44,8 +44,8 @@ export class DataSetWatch {
     this.#looking = true;
     try {
       const { redis, rooms, onOther } = this.#options;
-      await redis.set(dataSetKey, randomBytes(8).toString('hex'), 'NX');
-      const value = (await redis.get(dataSetKey)) ?? '';
+      const fresh = randomBytes(8).toString('hex');
+      const value = (await redis.set(dataSetKey, fresh, 'NX', 'GET')) ?? fresh;
       const [before, names] = [this.#known, rooms()];
       this.#known = value;
       if (names.length > 0 && (await redis.scard(roomsKey)) < names.length)

@@ -8,7 +8,7 @@ const noMarks: Marks = { scores: [], ranks: [] };
 
 /**
  * The rank sketch of a lane: who stands at each of the first thousand ranks, and the scores of further ranks, a
- * 75th part of the queue apart. Tells a visitor's rank without asking Redis: exact within the first thousand,
+ * sixtieth part of the queue apart. Tells a visitor's rank without asking Redis: exact within the first thousand,
  * within a percent of the queue behind them.
  */
 export class RankSketch {

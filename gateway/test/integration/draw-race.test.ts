@@ -34,9 +34,10 @@ async function openDraw(gateways: number, participants: number, more: Record<str
   return { name, rooms, first, visitors, redis: (open[0] as OpenRooms).redis };
 }
 
-/** The room opens now. */
+/** The room opens now; an opening no later than the seed would be one of before the run. */
 async function openNow(room: LiveRoom): Promise<void> {
-  const fields = [['schedule.opensAt', String(Math.round(room.cursor.now()))]] as const;
+  const opensAt = Math.max(Math.round(room.cursor.now()), room.draw.state.sealedAt + 1);
+  const fields = [['schedule.opensAt', String(opensAt)]] as const;
   const change = { author: 'test', action: 'patch', reason: '', expectedVersion: 0, fields };
   await room.engine.change(room.cursor, change);
   room.wake();

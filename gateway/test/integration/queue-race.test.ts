@@ -115,7 +115,7 @@ async function joinAll(any: () => BareEngine, random: () => number): Promise<rea
     if (same.visitor === place.visitor) expect(same.score).toBe(place.score);
     else {
       const { visitor, score, sequence } = same;
-      joined.push({ visitor, lane: place.lane, score, sequence });
+      joined.push({ visitor, lane: same.lane, score, sequence });
     }
   }
   return joined;

@@ -150,7 +150,7 @@ export class QueueStorm {
       const lane = Math.floor(this.#random() * lanes.length);
       const visitor = `v${this.#names}`;
       const joined = await engine.join(cursor, { visitor, fresh: visitor, lane, score: 0 });
-      if (joined.refused === undefined) this.#seat(visitor, lane, joined);
+      if (joined.refused === undefined) this.#seat(visitor, joined);
       else if (joined.refused !== 'drained' || !this.#rules.drained)
         this.wrongs.push(`refused: ${joined.refused}`);
     });
@@ -169,7 +169,7 @@ export class QueueStorm {
     if (joined.refused !== undefined) return;
     if (joined.visitor === fresh) {
       if (person.state !== 'over') this.wrongs.push(`${visitor} lost a place by asking for it`);
-      this.#seat(fresh, lane, joined);
+      this.#seat(fresh, joined);
       return;
     }
     if (joined.score !== score) this.wrongs.push(`${visitor} moved from ${score} to ${joined.score}`);
@@ -327,18 +327,15 @@ export class QueueStorm {
     this.history.waits(sequence, this.now, person.visitor, lanes[person.lane] as string, person.score);
   }
 
-  #seat(visitor: string, lane: number, joined: { score: number; sequence: number; state: string }): void {
-    const { score, sequence } = joined;
+  #seat(
+    visitor: string,
+    joined: { readonly lane: number; readonly score: number; readonly sequence: number },
+  ): void {
+    const { lane, score, sequence } = joined;
     const polls = this.#random() < 0.4;
     this.people.set(visitor, {
-      visitor,
-      lane,
-      score,
-      state: 'waiting',
-      turn: 0,
-      deadline: 0,
-      held: undefined,
-      polls,
+      ...{ visitor, lane, score, polls },
+      ...{ state: 'waiting', turn: 0, deadline: 0, held: undefined },
     });
     this.history.waits(sequence, this.now, visitor, lanes[lane] as string, score);
   }
