@@ -87,11 +87,12 @@ test('whoever owns the control port answers with the numbers of every gateway pr
   await moves('promises_total', `${ofRoom},promise="first",process="1"`);
   await moves('wait_ratio_count', `${ofRoom},promise="latest",process="2"`);
 
-  await fetch(`${first.url}/api/rooms/${room}`, {
+  const patched = await fetch(`${first.url}/api/rooms/${room}`, {
     method: 'PATCH',
     headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json' },
     body: JSON.stringify({ claim: { windowSeconds: 6 } }),
   });
+  expect(patched.status).toBe(200);
   await moves('redis_script_duration_seconds_count', 'script="change_room",process="1"');
 
   await stopChild(second.process, 'SIGKILL');

@@ -6,7 +6,7 @@ import { Roster, type Visitor } from '../../src/queue/roster.ts';
 import { SharePace } from '../../src/queue/share-pace.ts';
 import type { Happening } from '../support/happenings.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
-import { random } from '../support/random.ts';
+import { randomFrom } from '../support/random.ts';
 
 describe('the share of a gateway', () => {
   it('starts empty and gives its part of the rate, in steps of a slot', () => {
@@ -48,7 +48,7 @@ describe('the share of a gateway', () => {
 
   it('keeps guarantee 1 for its share at any timing, as the judge of the queue sees it', () => {
     for (let seed = 1; seed <= 50; seed += 1) {
-      const next = random(seed);
+      const next = randomFrom(seed);
       const gateways = 1 + Math.floor(next() * 4);
       const ratePerMinute = 60 * Math.ceil(next() * 600);
       const burst = next() < 0.5 ? 0 : Math.floor(next() * 40);
