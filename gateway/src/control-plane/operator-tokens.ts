@@ -40,6 +40,8 @@ export function parseOperatorTokens(entries: readonly string[], plain?: string):
     if (problem === undefined) known.push({ name, role: role as Role, hash: Buffer.from(hash, 'hex') });
     else problems.push(`OPERATOR_TOKENS: entry ${i + 1} ${problem}`);
   });
+  if (plain !== undefined && /\s/.test(plain))
+    problems.push('OPERATOR_TOKEN must not contain white space: no Authorization header could carry it');
   if (problems.length > 0) throw new ConfigError(problems);
   if (plain !== undefined) known.push({ name: 'operator', role: 'admin', hash: sha256(plain) });
   return new OperatorTokens(known);

@@ -11,7 +11,7 @@ import { privateRedis } from '../support/start-gateway.ts';
 
 /** Fifteen seconds' worth at twenty a second. */
 const crowd = 300;
-const operator = 'a token of the operator';
+const operator = 'the-token-of-the-operator-of-this-test';
 
 function rulesOf(room: string): string {
   return `rooms:

@@ -21,7 +21,7 @@ test('a name may have two tokens, so that they can be changed with overlap', () 
 });
 
 test('a token in the clear belongs to an admin named operator', () => {
-  expect(parseOperatorTokens([], 'in the clear').find('in the clear')).toEqual({
+  expect(parseOperatorTokens([], 'in-the-clear').find('in-the-clear')).toEqual({
     name: 'operator',
     role: 'admin',
   });
@@ -40,4 +40,10 @@ test('every entry that is wrong is named, and no hash is shown', () => {
   expect(problems).toHaveLength(4);
   expect(problems.map((problem) => /entry (\d)/.exec(problem)?.[1])).toEqual(['2', '3', '4', '5']);
   expect(problems.join()).not.toContain(hash('secret'));
+});
+
+test('a token in the clear that no header could carry is refused', () => {
+  expect(() => parseOperatorTokens([], 'in the clear')).toThrow(
+    /OPERATOR_TOKEN must not contain white space/,
+  );
 });
