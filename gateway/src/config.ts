@@ -66,7 +66,7 @@ export const settings = {
     'Tokens of the control plane: name:role:sha256, comma-separated',
     [],
   ),
-  operatorToken: optionalSecret('OPERATOR_TOKEN', 'Token of an admin named operator, in the clear', 16),
+  operatorToken: optionalSecret('OPERATOR_TOKEN', 'Token of an admin named operator, in the clear', 8),
   signalToken,
   metricsToken,
   trustedProxies,

@@ -37,7 +37,7 @@ export const settings = {
   databaseUrl: optionalUrl('DATABASE_URL', 'Postgres; unset = a private one'),
   upstream: optionalUrl('UPSTREAM', 'Site behind the room `demo`; unset = the ticket service'),
   roomsFile: optionalText('ROOMS_FILE', 'Rules of the rooms at the first start'),
-  operatorToken: optionalSecret('OPERATOR_TOKEN', 'Operator token to use; unset = one is made', 16),
+  operatorToken: optionalSecret('OPERATOR_TOKEN', 'Operator token to use; unset = one is made', 8),
   operatorTokens: list('OPERATOR_TOKENS', 'Further operators, `name:role:sha256hex(token)` each', []),
   redisServer: optionalText('REDIS_SERVER', 'redis-server binary to use; unset = PATH, else a fetched one'),
 };

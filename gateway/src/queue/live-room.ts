@@ -390,8 +390,8 @@ export class LiveRoom {
     const { run } = this.cursor;
     const known = this.draw.state;
     this.#adopt(reading);
-    if (await this.#drawWork.seal(run === this.cursor.run ? known : noDraw)) await this.#takeOver();
-    return true;
+    const isSealed = await this.#drawWork.seal(run === this.cursor.run ? known : noDraw);
+    return isSealed ? this.#read() : true;
   }
 
   /** Whatever epoch it is in; whether its run is another than the one that was known. */
@@ -481,7 +481,8 @@ export class LiveRoom {
 
   /** To be called every ten seconds or so. */
   forgetOld(): void {
-    this.roster.forgetOld();
+    const { graceSeconds, leaseSeconds } = this.rules.presence;
+    this.roster.forgetOld(Math.max(graceSeconds, leaseSeconds) * 1_000);
     const now = this.cursor.now();
     this.ended.forgetOld(now);
     this.entries.forgetOld(now);

@@ -96,7 +96,8 @@ export class RoomVisitors {
 
   async check(visitor: Visitor): Promise<void> {
     const found = await this.#engine.lookUp(this.#cursor, this.#placeOf(visitor));
-    if (found.state === 'unknown') return this.#seat(visitor);
+    // A place that is over stays so, also where Redis has not been told of it again yet.
+    if (found.state === 'unknown') return isOver(visitor.state) ? undefined : this.#seat(visitor);
     this.learn(visitor.id, visitor.lane, foundAs(found));
     const isHeld = visitor.watchers.length > 0;
     if (isHeld && (visitor.state === 'waiting' || visitor.state === 'abandoned')) await this.hold(visitor);

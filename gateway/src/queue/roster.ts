@@ -42,10 +42,12 @@ export type Visitor = {
 
 export type VisitorFacts = Pick<Visitor, 'score' | 'state' | 'turn' | 'deadline' | 'reason' | 'sequence'>;
 
-const forgetAfterMs = 60_000;
+/** Least, and beyond what the room asks: until a deadline that has passed has been heard of. */
+const keptMs = 60_000;
+const marginMs = 10_000;
 const noWatchers: readonly Watcher[] = [];
 
-/** The visitors of a room that this gateway serves: those with a socket here, and who asked within a minute. */
+/** The visitors of a room that this gateway serves: those with a socket here, and who were here a while ago. */
 export class Roster {
   readonly #visitors = new Map<string, Visitor>();
 
@@ -83,9 +85,12 @@ export class Roster {
     this.#visitors.clear();
   }
 
-  /** Forgets who has no socket here and has not asked for a minute. */
-  forgetOld(): void {
-    const before = Date.now() - forgetAfterMs;
+  /**
+   * Forgets who has no socket here and has not asked for long. `waitedForMs`: so long the absent still wait; a Redis that
+   * loses them meanwhile has them from nobody else.
+   */
+  forgetOld(waitedForMs: number): void {
+    const before = Date.now() - Math.max(keptMs, waitedForMs + marginMs);
     for (const visitor of this.#visitors.values()) {
       if (visitor.watchers.length === 0 && visitor.seenAt < before) this.#visitors.delete(visitor.id);
     }

@@ -47,6 +47,7 @@ export class QueueStorm {
   /** What was done to people who were there, as sentences. */
   readonly wrongs: string[] = [];
   readonly #random: () => number;
+  readonly #operations: readonly Operation[];
   readonly #clock: Awaited<ReturnType<typeof virtualClock>>;
   readonly #observer: Awaited<ReturnType<typeof observe>>;
   readonly #open: () => Promise<Gateway>;
@@ -58,6 +59,7 @@ export class QueueStorm {
 
   private constructor(
     seed: number,
+    operations: readonly Operation[],
     now: number,
     clock: Awaited<ReturnType<typeof virtualClock>>,
     observer: Awaited<ReturnType<typeof observe>>,
@@ -65,6 +67,7 @@ export class QueueStorm {
     open: () => Promise<Gateway>,
   ) {
     this.#random = randomFrom(seed);
+    this.#operations = operations;
     this.now = now;
     this.#clock = clock;
     this.#observer = observer;
@@ -73,7 +76,8 @@ export class QueueStorm {
     this.history.rules(0, now, { ...rules.admission, serves: true });
   }
 
-  static async begin(url: string, seed: number, mutation?: Mutation): Promise<QueueStorm> {
+  /** `changes`: how often the rules are changed, among 75 other operations. */
+  static async begin(url: string, seed: number, mutation?: Mutation, changes = 1): Promise<QueueStorm> {
     const now = Date.UTC(2026, 5, 1);
     const room = uniqueRoom();
     const clock = await virtualClock(url, `ropeline:{${room}}:clock`, mutation);
@@ -91,14 +95,14 @@ export class QueueStorm {
     };
     const gateways = [await open(), await open(), await open()];
     const observer = await observe(url, gateways[0] as Gateway);
-    return new QueueStorm(seed, now, clock, observer, gateways, open);
+    return new QueueStorm(seed, operationsWith(changes), now, clock, observer, gateways, open);
   }
 
   async run(steps: number): Promise<void> {
     for (let step = 0; step < steps; step += 1) {
       const stalls = this.#random() < 0.002;
       await this.#pass(stalls ? 500 + this.#random() * 3_000 : this.#random() * 40);
-      const operation = pick(this.#random, operations);
+      const operation = pick(this.#random, this.#operations);
       await this[operation]();
       await this.hear();
     }
@@ -359,18 +363,22 @@ export class QueueStorm {
   }
 }
 
+type Operation = (typeof often)[number][0] | 'changeRules';
+
+const often = [
+  ['tick', 40],
+  ['join', 9],
+  ['joinAgain', 3],
+  ['claim', 5],
+  ['renew', 2],
+  ['leave', 5],
+  ['openSocket', 8],
+  ['loseSocket', 2],
+  ['poll', 1],
+] as const;
+
 /** How often each is done is how often it stands here. */
-const operations = (
-  [
-    ['tick', 40],
-    ['join', 9],
-    ['joinAgain', 3],
-    ['claim', 5],
-    ['renew', 2],
-    ['leave', 5],
-    ['openSocket', 8],
-    ['loseSocket', 2],
-    ['poll', 1],
-    ['changeRules', 1],
-  ] as const
-).flatMap(([name, times]) => Array.from({ length: times }, () => name));
+function operationsWith(changes: number): readonly Operation[] {
+  const all: readonly (readonly [Operation, number])[] = [...often, ['changeRules', changes]];
+  return all.flatMap(([name, times]) => Array.from({ length: times }, () => name));
+}
