@@ -2,7 +2,8 @@ import { entryCookie, entryHeader, placeCookie, testCookie } from '@ropeline/cor
 import type { RequestHeaders } from '../transport/http.ts';
 import { cookieValue, setCookie } from './cookies.ts';
 
-const placeCookieSeconds = 86_400;
+/** Thirty days: a pre-queue may last for days, and a ticket of a room that is over is refused anyway. */
+const placeCookieSeconds = 30 * 86_400;
 const testCookieSeconds = 600;
 
 /** The place ticket of a request: bearer token before cookie. */

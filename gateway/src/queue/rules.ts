@@ -185,11 +185,15 @@ export function checkRules(rules: unknown): readonly RuleProblem[] {
     message: error.message,
   }));
   if (problems.length > 0) return problems;
-  const { schedule, lanes } = rules as RoomRules;
+  const { schedule, lanes, queue } = rules as RoomRules;
   const names = new Set(lanes.map((lane) => lane.name));
   if (names.size < lanes.length) problems.push({ path: 'lanes', message: 'must have different names' });
   if ((schedule.prequeueAt ?? 0) > (schedule.opensAt ?? schedule.prequeueAt ?? 0)) {
     problems.push({ path: 'schedule.prequeueAt', message: 'must not be after opensAt' });
+  }
+  // A lottery without it opens at the operator's word.
+  if (schedule.prequeueAt !== undefined && schedule.opensAt === undefined && queue.method !== 'lottery') {
+    problems.push({ path: 'schedule.prequeueAt', message: 'needs schedule.opensAt' });
   }
   if (schedule.closesAt !== undefined && schedule.closesAt <= (schedule.opensAt ?? 0)) {
     problems.push({ path: 'schedule.closesAt', message: 'must be after opensAt' });
