@@ -5,7 +5,12 @@ import { createLog } from '../core/src/log.ts';
 import { connectRedis, untilReady } from '../core/src/redis/connect.ts';
 import { startChild, stopChild } from '../scripts/services/child.ts';
 import { freePort } from '../scripts/services/free-port.ts';
-import { type RedisServer, redisAnswers, startRedis } from '../scripts/services/redis-server.ts';
+import {
+  type RedisOptions,
+  type RedisServer,
+  redisAnswers,
+  startRedis,
+} from '../scripts/services/redis-server.ts';
 import { until } from './until.ts';
 
 export type RedisSentinel = {
@@ -13,40 +18,46 @@ export type RedisSentinel = {
   readonly url: string;
   readonly master: RedisServer;
   readonly replica: RedisServer;
+  /** The master that was killed, with nothing of what it had. */
+  readonly startMasterAgain: () => Promise<RedisServer>;
   /** Port of whom the sentinels call the master now. */
   readonly masterPort: () => Promise<number>;
   readonly stop: () => Promise<void>;
 };
 
 const masterName = 'queue';
+/** Of Redis and of the sentinels; with what an address must percent-encode. */
+const [password, sentinelPassword] = ['p@ss:word/', 's&ntinel=%'];
+const withPassword = ['--requirepass', password, '--masterauth', password, '--repl-diskless-sync-delay', '0'];
 const log = createLog('test', 'silent');
 
-/** A master, a replica in step with it and three sentinels that agree by two. A dead master is noticed in a second. */
+/**
+ * A master, a replica in step with it and three sentinels that agree by two, all behind passwords. A dead master is
+ * noticed in a second.
+ */
 export async function startRedisSentinel(): Promise<RedisSentinel> {
   const folder = mkdtempSync(join(tmpdir(), 'ropeline-sentinel-'));
-  const master = await startRedis({
-    folder: join(folder, 'master'),
-    words: ['--repl-diskless-sync-delay', '0'],
-  });
-  const replica = await startRedis({
+  const master = await startServer({ folder: join(folder, 'master') });
+  const replica = await startServer({
     folder: join(folder, 'replica'),
-    words: ['--replicaof', `127.0.0.1 ${master.port}`, '--repl-diskless-sync-delay', '0'],
+    words: ['--replicaof', `127.0.0.1 ${master.port}`],
   });
   // Sentinels that are there before the replica is in step may not know of it when it is needed.
-  await asked(replica.port, (redis) =>
+  await asked(replica.url, (redis) =>
     until(async () => (await redis.info('replication')).includes('master_link_status:up'), 20_000),
   );
   const ports = [await freePort(), await freePort(), await freePort()];
   const sentinels = await Promise.all(
     ports.map((port) => startSentinel(join(folder, `${port}`), port, ports, master)),
   );
-  for (const port of ports) await asked(port, (redis) => until(() => seesAll(redis), 20_000));
+  for (const port of ports) await asked(sentinelAt(port), (redis) => until(() => seesAll(redis), 20_000));
   return {
-    url: `redis+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${masterName}`,
+    url: `redis+sentinel://:${encodeURIComponent(password)}@${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${masterName}?sentinelPassword=${encodeURIComponent(sentinelPassword)}`,
     master,
     replica,
+    startMasterAgain: () => startServer({ port: master.port }),
     masterPort: () =>
-      asked(ports[0] as number, async (redis) => {
+      asked(sentinelAt(ports[0] as number), async (redis) => {
         const [, port] = (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)) as string[];
         return Number(port);
       }),
@@ -56,6 +67,15 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     },
   };
 }
+
+/** A Redis behind the password; its `url` knows it. */
+async function startServer(options: RedisOptions): Promise<RedisServer> {
+  const server = await startRedis({ ...options, words: [...withPassword, ...(options.words ?? [])] });
+  return { ...server, url: `redis://:${encodeURIComponent(password)}@127.0.0.1:${server.port}` };
+}
+
+const sentinelAt = (port: number): string =>
+  `redis://:${encodeURIComponent(sentinelPassword)}@127.0.0.1:${port}`;
 
 type Plain = ReturnType<typeof connectRedis>;
 
@@ -74,7 +94,9 @@ async function startSentinel(
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel myid ${idOf(port)}`,
+    `requirepass ${sentinelPassword}`,
     `sentinel monitor ${masterName} 127.0.0.1 ${master.port} 2`,
+    `sentinel auth-pass ${masterName} ${password}`,
     `sentinel down-after-milliseconds ${masterName} 1000`,
     `sentinel failover-timeout ${masterName} 3000`,
     ...others.map((other) => `sentinel known-sentinel ${masterName} 127.0.0.1 ${other} ${idOf(other)}`),
@@ -93,8 +115,8 @@ async function seesAll(redis: Plain): Promise<boolean> {
   return replicas.length === 1 && quorum.startsWith('OK 3');
 }
 
-async function asked<T>(port: number, ask: (redis: Plain) => Promise<T>): Promise<T> {
-  const redis = connectRedis(`redis://127.0.0.1:${port}`, { name: 'test', log });
+async function asked<T>(url: string, ask: (redis: Plain) => Promise<T>): Promise<T> {
+  const redis = connectRedis(url, { name: 'test', log });
   try {
     await untilReady(redis);
     return await ask(redis);

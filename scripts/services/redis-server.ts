@@ -80,7 +80,7 @@ async function untilAnswering(port: number, dead: () => boolean, tail: () => str
   throw new Error(`Redis did not answer on port ${port}:\n${tail()}`);
 }
 
-/** Whether a Redis on loopback answers PING: false while it still loads its file. */
+/** Whether a Redis on loopback answers PING, or asks for a password: false while it still loads its file. */
 export function redisAnswers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -91,6 +91,6 @@ export function redisAnswers(port: number): Promise<boolean> {
     socket.setTimeout(1_000, () => end(false));
     socket.once('error', () => end(false));
     socket.once('connect', () => socket.write('PING\r\n'));
-    socket.once('data', (data) => end(data.toString().startsWith('+PONG')));
+    socket.once('data', (data) => end(/^(\+PONG|-NOAUTH)/.test(data.toString())));
   });
 }

@@ -40,6 +40,16 @@ describe('an address of Redis', () => {
       password: 'secret',
       tls: false,
     });
+    expect(parseRedisAddress('rediss+cluster://app:s%2Fcret@[::1]:7000,b.example')).toEqual({
+      kind: 'cluster',
+      nodes: [
+        { host: '::1', port: 7_000 },
+        { host: 'b.example', port: 6_379 },
+      ],
+      username: 'app',
+      password: 's/cret',
+      tls: true,
+    });
   });
 
   test('that is none of these says what is wrong and shows no part of itself', () => {

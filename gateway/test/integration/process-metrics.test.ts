@@ -1,12 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import type { Status } from '@ropeline/core/protocol/status.ts';
 import { expect, test } from 'vitest';
-import { startChild, stopChild } from '../../../scripts/services/child.ts';
-import { freePort } from '../../../scripts/services/free-port.ts';
-import { cleanedUp, uniqueRoom } from '../../../testing/scope.ts';
+import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { openLive } from '../support/live-client.ts';
-import { makeKeyFiles, spawnGateway } from '../support/spawn-gateway.ts';
+import { makeKeyFiles, spawnGateway, spawnGatewayBeside } from '../support/spawn-gateway.ts';
 import { privateRedis } from '../support/start-gateway.ts';
 
 /** Fifteen seconds' worth at twenty a second. */
@@ -27,23 +24,7 @@ test('whoever owns the control port answers with the numbers of every gateway pr
   const files = makeKeyFiles();
   const env = { REDIS_URL: await privateRedis(), GATEWAYS: '2', OPERATOR_TOKEN: operator };
   const first = await spawnGateway(files, rulesOf(room), env);
-  const secondPort = await freePort();
-  const second = startChild(
-    process.execPath,
-    [fileURLToPath(new URL('../../src/main.ts', import.meta.url))],
-    {
-      env: {
-        LOG_LEVEL: 'warn',
-        ...files.env,
-        ...env,
-        ROOMS_FILE: `${files.folder}/rooms.yaml`,
-        CONTROL_PORT: new URL(first.url).port,
-        GATEWAY_PORT: String(secondPort),
-        GATEWAY_NUMBER: '2',
-      },
-    },
-  );
-  cleanedUp(second, ({ process: child }) => stopChild(child, 'SIGKILL'));
+  const second = await spawnGatewayBeside(first, files, env);
   const page = async (): Promise<string> => (await fetch(`${first.url}/metrics`)).text();
   const number = async (name: string, labels: string): Promise<number> => {
     const line = new RegExp(`^ropeline_gateway_${name}\\{(.*)\\} (\\S+)$`, 'gm');
@@ -56,15 +37,14 @@ test('whoever owns the control port answers with the numbers of every gateway pr
   const moves = (name: string, labels: string): Promise<boolean> =>
     until(async () => (await number(name, labels)) > 0, 20_000);
 
-  const origins = [first.origin, `http://127.0.0.1:${secondPort}`];
+  const origins = [first.origin, second.origin];
   await until(async () => (await page()).includes('process="2"'));
-  await until(async () => (await fetch(`${origins[1]}/_ropeline/rooms/${room}`)).ok);
   const joins = Array.from({ length: crowd }, async (_, i) => {
     const answer = await fetch(`${origins[i % 2]}/_ropeline/rooms/${room}/join`, { method: 'POST' });
     return (await answer.json()) as Status;
   });
   const last = (await Promise.all(joins)).at(-1);
-  const live = openLive(origins[1] as string, room, last?.place);
+  const live = openLive(second.origin, room, last?.place);
   await live.first('status');
 
   const text = await page();
@@ -95,6 +75,6 @@ test('whoever owns the control port answers with the numbers of every gateway pr
   expect(patched.status).toBe(200);
   await moves('redis_script_duration_seconds_count', 'script="change_room",process="1"');
 
-  await stopChild(second.process, 'SIGKILL');
+  await second.kill();
   expect(await page()).not.toContain('process="2"');
 }, 90_000);

@@ -45,11 +45,14 @@ test('a master that is killed and one that hangs take their rooms away until the
   const [killed, hung, spared] = cluster.masters as [ClusterNode, ClusterNode, ClusterNode];
   // Somebody must hear the broadcasts by each of the nodes that are lost.
   while (!((await listens(killed)) && (await listens(hung)))) gateways.push(await openRooms(cluster.url));
-  const crowds = [await crowdOn(gateways, killed), await crowdOn(gateways, hung)] as const;
   const other = await crowdOn(gateways, spared);
+  const crowds: Crowd[] = [];
 
-  for (const [i, signal] of (['SIGKILL', 'SIGSTOP'] as const).entries()) {
-    const { node, rooms } = crowds[i] as Crowd;
+  for (const [node, signal] of [[killed, 'SIGKILL'] as const, [hung, 'SIGSTOP'] as const]) {
+    // While the crowd moves: where nobody waits the gateways sleep, and notice no master that only hangs.
+    const crowd = await crowdOn(gateways, node);
+    crowds.push(crowd);
+    const { rooms } = crowd;
     process.kill(node.pid, signal);
     // A node that hangs is found out by each gateway at another moment, and one may be back before another is away.
     const away = await until(() => rooms.find(({ state }) => state === 'redis-away'));
@@ -92,7 +95,8 @@ type Crowd = {
   /** One room, as each of the gateways sees it. */
   readonly rooms: readonly LiveRoom[];
   readonly places: Joined[];
-  readonly heard: readonly Broadcast[];
+  /** By each of the nodes that were listened on. */
+  readonly heard: readonly (readonly Broadcast[])[];
   readonly since: number;
 };
 
@@ -103,10 +107,11 @@ async function crowdOn(gateways: readonly OpenRooms[], node: ClusterNode): Promi
   const rules = { admission, queue: { alwaysOn: true }, claim: { windowSeconds } };
   await createRoom(gateways[0] as OpenRooms, name, rules);
   const rooms = await Promise.all(gateways.map((gateway) => until(() => gateway.rooms.get(name))));
-  const { heard } = await observe(cluster.url, {
-    ...(gateways[0] as OpenRooms),
-    cursor: (rooms[0] as LiveRoom).cursor,
-  });
+  const room = { ...(gateways[0] as OpenRooms), cursor: (rooms[0] as LiveRoom).cursor };
+  // A message on any node reaches all of them: these two are there before the node is lost and after it.
+  const [, , spared] = cluster.masters as [ClusterNode, ClusterNode, ClusterNode];
+  const listeners = await Promise.all([node, spared].map(({ url }) => observe(url, room)));
+  const heard = listeners.map((listener) => listener.heard);
   const places: Joined[] = [];
   for (let i = 0; i < size; i += 1) places.push(await join(rooms[i % rooms.length] as LiveRoom));
   await until(() => places.filter(({ visitor }) => visitor.state === 'admitted').length >= 3);

@@ -5,18 +5,19 @@ import type { OpenRooms } from './open-rooms.ts';
 
 /**
  * Who was admitted to a room and when: what lies in Redis, so that no admission is missed, with the time that was
- * `heard`, for a recovery gives turns a new claim window (of `windowMs`). For rooms whose turns have neither been
- * claimed nor lapsed.
+ * heard, for a recovery gives turns a new claim window (of `windowMs`): the end of the window tells the time only of
+ * those that nobody heard of. So each of the `listeners` must be on a server of its own, of which one lives on, or the
+ * times of what was given before a fail-over are lost. For rooms whose turns have neither been claimed nor lapsed.
  */
 export async function admissionsOf(
   { redis }: OpenRooms,
   { keys }: RoomCursor,
-  heard: readonly Broadcast[],
+  listeners: readonly (readonly Broadcast[])[],
   windowMs: number,
 ): Promise<History> {
   const history = new History({ standard: 1 });
   const times = new Map<string, number>();
-  for (const { events, now } of heard) {
+  for (const { events, now } of listeners.flat()) {
     for (const event of events) {
       if (event.type === 'admitted' && !times.has(event.visitor)) times.set(event.visitor, now);
     }

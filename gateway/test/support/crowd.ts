@@ -56,7 +56,10 @@ export async function gather(
   return crowd;
 }
 
-/** On a socket, and on another when that is closed to come back. A claim that failed is tried again, as pages do. */
+/**
+ * On a socket, and on another when that is closed to come back. A claim that failed is tried again, as pages do, also
+ * one that did its work and whose answer was lost with Redis.
+ */
 export async function listen(visitor: CrowdVisitor): Promise<void> {
   const { gateway, turns, told, entries } = visitor;
   const client = openLive(gateway.origin, gateway.room.name, visitor.ticket);
@@ -73,7 +76,7 @@ export async function listen(visitor: CrowdVisitor): Promise<void> {
       turns.push(message.claimBy);
       claim();
     }
-    if (message.type === 'status' && message.state === 'admitted') setTimeout(claim, claimAgainMs);
+    if (message.type === 'status' && mayClaim(message)) setTimeout(claim, claimAgainMs);
   });
   void client.closed.then(({ code }) => {
     if (code < 4_000 || code >= 4_500) return;
@@ -90,8 +93,9 @@ export function poll(visitor: CrowdVisitor): void {
     const status = (await (await fetch(at(gateway, '/status'), bearer(visitor.ticket))).json()) as Status;
     if (status.place !== undefined) visitor.ticket = status.place;
     if (status.reason !== undefined) told.push(status.reason);
-    if (status.state !== 'admitted' || status.claimBy === undefined) return;
-    if (!turns.includes(status.claimBy)) turns.push(status.claimBy);
+    const { claimBy } = status;
+    if (claimBy !== undefined && !turns.includes(claimBy)) turns.push(claimBy);
+    if (!mayClaim(status) || entries.length > 0) return;
     const claimed = await fetch(at(gateway, '/claim'), { method: 'POST', ...bearer(visitor.ticket) });
     if (claimed.status === 200) entries.push((await claimed.json()) as Entry);
   };
@@ -102,6 +106,8 @@ export function poll(visitor: CrowdVisitor): void {
   };
   again();
 }
+
+const mayClaim = ({ state }: Pick<Status, 'state'>): boolean => state === 'admitted' || state === 'active';
 
 /** `jti` of every entry that the visitor has got, each once. */
 export function entriesOf({ entries }: CrowdVisitor): readonly string[] {

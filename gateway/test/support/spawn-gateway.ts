@@ -1,10 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startChild, stopChild } from '../../../scripts/services/child.ts';
 import { freePort } from '../../../scripts/services/free-port.ts';
 import { formatEntryKeys, newEntryKey, newSecret } from '../../../scripts/start/secrets.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { type SpawnedService, spawnService } from '../../../testing/spawn-service.ts';
+import { until } from '../../../testing/until.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 export type KeyFiles = {
   readonly folder: string;
@@ -48,4 +53,34 @@ export async function spawnGateway(
     ...env,
   });
   return { ...service, origin: `http://127.0.0.1:${port}` };
+}
+
+/**
+ * Another process beside one that was started with `GATEWAYS`, of the same rooms: it has a port of its own, and waits
+ * for the control port. Killed at the end of the test.
+ */
+export async function spawnGatewayBeside(
+  { url }: SpawnedGateway,
+  files: KeyFiles,
+  env: Record<string, string>,
+): Promise<Pick<SpawnedGateway, 'origin' | 'kill'>> {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const child = startChild(process.execPath, [main], {
+    env: {
+      LOG_LEVEL: 'warn',
+      ...files.env,
+      ...env,
+      ROOMS_FILE: join(files.folder, 'rooms.yaml'),
+      CONTROL_PORT: new URL(url).port,
+      GATEWAY_PORT: String(port),
+      GATEWAY_NUMBER: '2',
+    },
+  });
+  const kill = cleanedUp(
+    () => stopChild(child.process, 'SIGKILL'),
+    (end) => end(),
+  );
+  await until(async () => (await fetch(`${origin}/_ropeline/health/ready`)).ok, 20_000);
+  return { origin, kill };
 }
