@@ -87,7 +87,7 @@ elseif replaces == '' then
   redis.call('HSET', pacer, 'fresh', 1)
 else
   redis.call('UNLINK', roll)
-  redis.call('HSET', pacer, 'rollUntil', redis.call('HGET', pacer, 'settleUntil'), 'rollLane', 1, 'rollFrom', '-inf')
+  redis.call('HSET', pacer, 'rollUntil', redis.call('HGET', pacer, 'settleUntil'), 'rollLane', 1)
 end
 if tonumber(ARGV[10]) > 0 then
   redis.call('HSET', pacer, 'holdUntil', string.format('%.0f', now + tonumber(ARGV[10])))

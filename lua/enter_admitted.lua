@@ -38,6 +38,7 @@ local active, turns, over = KEYS[5], KEYS[6], KEYS[7]
 -- @include bucket
 -- @include broadcast
 -- @include lanes
+-- @include passed
 -- @include entered
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
@@ -53,7 +54,7 @@ for i = 6, #ARGV, 6 do
   local visitor, stage, lane = ARGV[i], ARGV[i + 1], lanes[tonumber(ARGV[i + 2])]
   local code, is_new, takes, is_given = 2, false, false, false
   if is_this_run and stage == 'w' then
-    code = enter_place(visitor, lane, ARGV[i + 3], lanes, lease_deadline(now, rules.lease))
+    code = enter_place(visitor, lane, ARGV[i + 3], lanes, lease_deadline(now, rules.lease), lines)
     is_new = code == 0
   elseif is_this_run then
     code, is_new, takes, is_given = enter_turn(visitor, stage, lane, ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], lanes, lines)

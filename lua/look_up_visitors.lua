@@ -27,6 +27,7 @@ local config, pacer, admitted = KEYS[1], KEYS[2], KEYS[3]
 local active, turns, over, drawn = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 -- @include guard
 -- @include lanes
+-- @include passed
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
@@ -47,7 +48,7 @@ local function find(visitor, lane, score)
   if away then return 1, tonumber(away), 0, turn, 0 end
   local why = over_codes[string.match(redis.call('HGET', over, visitor) or '', '^%a+')]
   if why then return why, score, 0, 0, 0 end
-  local served = tonumber(redis.call('HGET', pacer, 'last:' .. lane.name)) or 0
+  local served = last_admitted(lane.name, score)
   if score == -1 and not kept[2] then return 10, score, 0, 0, 0 end
   if (score > served or score == -1) and score <= (tonumber(kept[2]) or 0) then
     return kept[3] == 'closed' and 9 or 8, score, 0, 0, 0

@@ -19,15 +19,16 @@ ARGV
   1 epochId   text    the caller's epoch
   2 sequence  count   the highest the caller has seen
   3 lanes     text    the lanes as the caller knows them
-  4 part      text    turns | over | ended | number of a lane, from 1
-  5 cursor    text    0 = from the start
+  4 part      text    turns | over | ended | of a lane, from 1, `away:<lane>` | `back:<lane>`
+  5 cursor    text    0 = from the start; what `back` answers is a score
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, cursor of the next page or 0, words...}
-COMPLEXITY O(page log N), a page has some 500 words
+COMPLEXITY O(page log N), a page has some 500 words, at most 1,000
 ]]
 local config, pacer, admitted, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local turns, over, ended = KEYS[5], KEYS[6], KEYS[7]
 -- @include guard
 -- @include lanes
+-- @include passed
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
@@ -47,14 +48,23 @@ local function tell_turn(visitor, turn)
   tell(claim_by and 'a' or deadline and 'c' or 'w', visitor, turn, claim_by or deadline or '0')
 end
 
-local function tell_exceptions(lane)
-  scan('ZSCAN', lane.away, function(visitor, score)
-    tell('x', visitor, lane.name, string.format('%.0f', tonumber(score)))
-  end)
-  if cursor ~= '0' then return end
-  local last = redis.call('HGET', pacer, 'last:' .. lane.name) or '-inf'
-  local back = redis.call('ZRANGEBYSCORE', lane.queue, '-inf', last, 'WITHSCORES', 'LIMIT', 0, PAGE)
-  for i = 1, #back, 2 do tell('x', back[i], lane.name, string.format('%.0f', tonumber(back[i + 1]))) end
+local function tell_exception(visitor, score, lane)
+  tell('x', visitor, lane.name, string.format('%.0f', tonumber(score)))
+end
+
+-- Who waits at or below the last admitted score of their kind. A page begins where the one before ended: others may
+-- have that score too.
+local function tell_back(lane)
+  for _, kind in ipairs({ 0, ARRIVALS_FROM }) do
+    local from, last = math.max(kind, tonumber(cursor)), last_admitted(lane.name, kind)
+    local some = from > last and {} or redis.call('ZRANGEBYSCORE', lane.queue, from, last, 'WITHSCORES', 'LIMIT', 0, PAGE)
+    for i = 1, #some, 2 do tell_exception(some[i], some[i + 1], lane) end
+    if #some == 2 * PAGE then
+      local ended_at = tonumber(some[#some])
+      reply[4] = string.format('%.0f', ended_at > tonumber(some[2]) and ended_at or ended_at + 1)
+      return
+    end
+  end
 end
 
 if part == 'turns' then
@@ -64,6 +74,12 @@ elseif part == 'over' then
 elseif part == 'ended' then
   scan('ZSCAN', ended, function(jti, till) tell('e', (string.gsub(jti, '%.(%d+)$', ':%1')), till) end)
 else
-  tell_exceptions(read_lanes(ARGV[3], 8)[tonumber(part)])
+  local which, number = string.match(part, '^(%l+):(%d+)$')
+  local lane = read_lanes(ARGV[3], 8)[tonumber(number)]
+  if which == 'back' then
+    tell_back(lane)
+  else
+    scan('ZSCAN', lane.away, function(visitor, score) tell_exception(visitor, score, lane) end)
+  end
 end
 return reply

@@ -5,8 +5,8 @@ other gateways put back.
 Called in chunks, each may be repeated: who was given a turn, had a session, left, lapsed, was revoked or ended comes out
 of the queues, and no session that ended comes back. Words are those of read_spent, plus: `s:lane:score` takes out
 everybody in the lane up to the score, for a caller who puts back the exceptions next; `m:lane:score` the last
-admitted; `z:score:why` the queue ended up to there; `n:turn` the highest; `k:capacity:held:sold:at` the stock;
-`p:0|1` the end, 1 = the caller knew everything.
+admitted (these two of the score's kind, drawn or arrived); `z:score:why` the queue ended up to there; `n:turn` the
+highest; `k:capacity:held:sold:at` the stock; `p:0|1` the end, 1 = the caller knew everything.
 
 KEYS
   1 config    hash    rules, version
@@ -54,7 +54,9 @@ local function lane_named(name)
   return lanes[1]
 end
 -- @include raise
+-- @include passed
 -- @include put_back
+-- @include put_exceptions
 -- @include put_bounds
 
 for i = 5, #ARGV do
@@ -63,6 +65,7 @@ for i = 5, #ARGV do
   for part in string.gmatch(rest, '[^:]+') do parts[#parts + 1] = part end
   put[letter](unpack(parts))
 end
+put_back_absent()
 
 broadcast(ARGV[4], sequence, now, tonumber(rules[3]), lines)
 return { OK, sequence, now, more }

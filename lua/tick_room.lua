@@ -1,9 +1,9 @@
 --[[
 tick_room: one slot's work of a room. Every gateway calls it; the first in a slot of 50 ms of Redis time works.
 
-Ends sessions and lapses turns whose deadline has passed, fills the bucket, calls and strikes the absent (those of a
-dead gateway too, by a roll call), admits what tokens and capacity allow from the lanes by weight, and publishes it. No leader; repeat-safe: a second call in
-the slot does nothing. A slot does at most 500 of each, so a long stall is worked off slot by slot.
+Ends sessions and lapses turns that are due, fills the bucket, calls and strikes the absent (a dead gateway's by a roll
+call), admits what tokens and capacity allow from the lanes by weight, publishes it. No leader; repeat-safe: a second
+call in the slot does nothing. A slot does at most 500 of all that is due and 500 admissions; a stall is worked off.
 
 KEYS
   1 config    hash    rules, flags, version
@@ -37,12 +37,11 @@ local holders, roll, drawn, ended = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 -- @include bucket
 -- @include broadcast
 -- @include lanes
--- @include admit
 -- @include deadlines
+-- @include end_queue
 -- @include share
 -- @include sketch
 -- @include roll_call
--- @include server
 -- @include upkeep
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
@@ -60,14 +59,15 @@ local rules, lanes, lines = read_rules(), read_lanes(ARGV[3], 13), {}
 if has_moved(kept[7], behind, is_new_second, lanes) then return { LOST } end
 local sequence = next_sequence()
 
-end_sessions(now, lines)
-local lapsed = lapse_turns(rules, lanes, now, lines)
+local sessions_due, turns_due, absent_due = share_slot(now)
+end_sessions(sessions_due, lines)
+local lapsed = lapse_turns(rules, lanes, now, turns_due, lines)
 local tokens = fill_bucket(rules, now) + lapsed
 walk_roll(lanes, rules, now)
-call_and_strike(lanes, now, lines)
+call_and_strike(lanes, now, absent_due, lines)
 local waiting = waiting_in(lanes)
 local inside = redis.call('ZCARD', admitted) + redis.call('ZCARD', active)
-local settled = now >= math.max(tonumber(kept[2]) or 0, tonumber(kept[8]) or 0)
+local settled = now >= paused_until(kept[2], kept[8], behind)
 local has_drawn = move_draw(rules, drawn, now, settled, lines)
 local before_opening, passes = is_before_opening(rules, now), rules.method == 'passthrough'
 local state = room_state(rules, now)

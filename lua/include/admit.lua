@@ -8,13 +8,13 @@ local function admit_all(places, lane, rules, now, lines)
   -- Where no lapse is forgiven it does not matter how many there were.
   local kept = rules.lapses_allowed > 0 and redis.call('HMGET', turns, unpack(visitors)) or {}
   local claim_by = string.format('%.0f', now + rules.window * 1000)
-  local told, kept_lane = ' ' .. claim_by .. ' ' .. lane .. ' ', ':' .. lane .. ':'
+  local told, kept_lane, at = ' ' .. claim_by .. ' ' .. lane .. ' ', ':' .. lane .. ':', #lines
   for i, visitor in ipairs(visitors) do
-    local turn = string.format('%d', before + i)
-    local lapses, score = kept[i] and string.match(kept[i], '^%d+:(%d+):') or '0', places[2 * i]
+    local turn, score = string.format('%d', before + i), places[2 * i]
+    local lapses = kept[i] and string.match(kept[i], '^%d+:(%d+):') or '0'
     opened[2 * i - 1], opened[2 * i] = claim_by, visitor
     records[2 * i - 1], records[2 * i] = visitor, turn .. ':' .. lapses .. kept_lane .. score
-    lines[#lines + 1] = 'a ' .. visitor .. ' ' .. turn .. told .. score .. ' ' .. lapses
+    lines[at + i] = 'a ' .. visitor .. ' ' .. turn .. told .. score .. ' ' .. lapses
   end
   redis.call('ZADD', admitted, unpack(opened))
   redis.call('HSET', turns, unpack(records))
@@ -25,9 +25,18 @@ local function admit(visitor, lane, score, rules, now, lines)
   return admit_all({ visitor, string.format('%.0f', score) }, lane, rules, now, lines)
 end
 
+-- @include passed
 local function note_last_admitted(lane, score)
-  local field = 'last:' .. lane
-  if (tonumber(redis.call('HGET', pacer, field)) or 0) < score then
-    redis.call('HSET', pacer, field, string.format('%.0f', score))
+  if last_admitted(lane, score) < score then
+    redis.call('HSET', pacer, last_field(lane, score), string.format('%.0f', score))
   end
+end
+
+-- Of places in ascending order: of the drawn among them and of the arrivals behind those.
+local function note_last_of(lane, places)
+  local at = #places
+  note_last_admitted(lane, tonumber(places[at]))
+  if tonumber(places[2]) >= ARRIVALS_FROM then return end
+  while tonumber(places[at]) >= ARRIVALS_FROM do at = at - 2 end
+  note_last_admitted(lane, tonumber(places[at]))
 end

@@ -1,21 +1,53 @@
--- Needs the locals pacer, presence, admitted, active, turns, over. What has passed its deadline. Event lines:
+-- Needs the locals pacer, presence, admitted, active, turns, over. What has passed its deadline, at most BATCH a slot of
+-- all kinds together, each command once for all of them: Redis is shared, and whoever else it serves waits. Event lines:
 -- e visitor turn reason (session over; leave_places adds the deadline it would have had), l visitor turn lane score
 -- (turn lapsed), w visitor score turn lane lapses (lapsed, waits again), k visitor (called), x visitor lane score
 -- (struck: abandoned). Lane and score are for who must put them back after a loss.
 local BATCH = 500
 
+-- How many of each kind this slot takes: sessions and turns first, for they free capacity, then the absent. Each has its
+-- even share of what those before it left, and what those behind it do not need.
+local function share_slot(now)
+  local due, behind, left, take = {}, 0, BATCH, {}
+  for i, key in ipairs({ active, admitted, presence }) do
+    due[i] = redis.call('ZCOUNT', key, '-inf', now)
+    behind = behind + due[i]
+  end
+  for i, count in ipairs(due) do
+    behind = behind - count
+    take[i] = math.min(count, math.max(math.floor(left / (#due + 1 - i)), left - behind))
+    left = left - take[i]
+  end
+  return unpack(take)
+end
+
+local function take_first(key, most, ...)
+  if most == 0 then return {} end
+  local due = redis.call('ZRANGE', key, 0, most - 1, ...)
+  redis.call('ZREMRANGEBYRANK', key, 0, most - 1)
+  return due
+end
+
+local function append(list, one, other)
+  list[#list + 1] = one
+  list[#list + 1] = other
+end
+
+local function call_for(items, command, key)
+  if #items > 0 then redis.call(command, key, unpack(items)) end
+end
+
 local function count(field, by)
   if by > 0 then redis.call('HINCRBY', pacer, field, by) end
 end
 
-local function end_sessions(now, lines)
-  local ended = redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, BATCH)
-  for _, visitor in ipairs(ended) do
-    local turn = string.match(redis.call('HGET', turns, visitor) or '', '^%d+') or '0'
-    redis.call('ZREM', active, visitor)
-    redis.call('HDEL', turns, visitor)
-    lines[#lines + 1] = 'e ' .. visitor .. ' ' .. turn .. ' expired'
+local function end_sessions(most, lines)
+  local ended = take_first(active, most)
+  local records = most > 0 and redis.call('HMGET', turns, unpack(ended)) or {}
+  for i, visitor in ipairs(ended) do
+    lines[#lines + 1] = 'e ' .. visitor .. ' ' .. (string.match(records[i] or '', '^%d+') or '0') .. ' expired'
   end
+  call_for(ended, 'HDEL', turns)
   count('ended', #ended)
 end
 
@@ -28,51 +60,67 @@ end
 
 -- A lapsed turn frees its capacity and returns its token; the visitor is out, or while lapses are allowed waits
 -- again with the score of before, so at the front.
-local function lapse_turns(rules, lanes, now, lines)
-  local lapsed = redis.call('ZRANGEBYSCORE', admitted, '-inf', now, 'LIMIT', 0, BATCH)
-  for _, visitor in ipairs(lapsed) do
-    local turn, lapses, name, score = string.match(redis.call('HGET', turns, visitor) or '', '^(%d+):(%d+):([^:]*):(%d+)$')
-    redis.call('ZREM', admitted, visitor)
+local function lapse_turns(rules, lanes, now, most, lines)
+  local lapsed, gone, reasons, kept, leases = take_first(admitted, most), {}, {}, {}, {}
+  local records = most > 0 and redis.call('HMGET', turns, unpack(lapsed)) or {}
+  for _, lane in ipairs(lanes) do lane.again = {} end
+  for i, visitor in ipairs(lapsed) do
+    local turn, lapses, name, score = string.match(records[i] or '', '^(%d+):(%d+):([^:]*):(%d+)$')
     if turn and tonumber(lapses) < rules.lapses_allowed then
       lapses = tonumber(lapses) + 1
-      redis.call('HSET', turns, visitor, turn .. ':' .. lapses .. ':' .. name .. ':' .. score)
-      redis.call('ZADD', lane_named(lanes, name).queue, tonumber(score), visitor)
-      redis.call('ZADD', presence, lease_deadline(now, rules.lease), visitor)
+      append(kept, visitor, turn .. ':' .. lapses .. ':' .. name .. ':' .. score)
+      append(lane_named(lanes, name).again, score, visitor)
+      append(leases, lease_deadline(now, rules.lease), visitor)
       lines[#lines + 1] = table.concat({ 'w', visitor, score, turn, name, lapses }, ' ')
     else
-      redis.call('HDEL', turns, visitor)
-      redis.call('HSET', over, visitor, 'lapsed:' .. (name or '-') .. ':' .. (score or '0'))
+      gone[#gone + 1] = visitor
+      append(reasons, visitor, 'lapsed:' .. (name or '-') .. ':' .. (score or '0'))
       lines[#lines + 1] = table.concat({ 'l', visitor, turn or '0', name or '-', score or '0' }, ' ')
     end
   end
+  call_for(gone, 'HDEL', turns)
+  call_for(reasons, 'HSET', over)
+  call_for(kept, 'HSET', turns)
+  call_for(leases, 'ZADD', presence)
+  for _, lane in ipairs(lanes) do call_for(lane.again, 'ZADD', lane.queue) end
   count('lapsed', #lapsed)
   return #lapsed
 end
 
+-- Those of the visitors who do not wait in this lane.
+local function strike(lane, visitors, lines)
+  if #visitors == 0 then return visitors end
+  local scores, struck, away, others = redis.call('ZMSCORE', lane.queue, unpack(visitors)), {}, {}, {}
+  for i, visitor in ipairs(visitors) do
+    if scores[i] then
+      struck[#struck + 1] = visitor
+      append(away, scores[i], visitor)
+      lines[#lines + 1] = 'x ' .. visitor .. ' ' .. lane.name .. ' ' .. scores[i]
+    else
+      others[#others + 1] = visitor
+    end
+  end
+  call_for(struck, 'ZREM', lane.queue)
+  call_for(away, 'ZADD', lane.away)
+  count('abandoned', #struck)
+  return others
+end
+
 -- A lease that ran out is called first (deadline one second on, odd): a gateway that holds the visitor's socket
 -- answers by taking the entry away. A call that was not answered strikes. Leases are even numbers.
-local function call_and_strike(lanes, now, lines)
-  local due = redis.call('ZRANGEBYSCORE', presence, '-inf', now, 'WITHSCORES', 'LIMIT', 0, BATCH)
-  local struck = 0
+local function call_and_strike(lanes, now, most, lines)
+  local due, called, absent = take_first(presence, most, 'WITHSCORES'), {}, {}
   for i = 1, #due, 2 do
     local visitor = due[i]
     if tonumber(due[i + 1]) % 2 == 0 then
-      redis.call('ZADD', presence, now + 1000 + (now + 1) % 2, visitor)
+      append(called, now + 1000 + (now + 1) % 2, visitor)
       lines[#lines + 1] = 'k ' .. visitor
     else
-      redis.call('ZREM', presence, visitor)
-      for _, lane in ipairs(lanes) do
-        local score = redis.call('ZSCORE', lane.queue, visitor)
-        if score then
-          redis.call('ZREM', lane.queue, visitor)
-          redis.call('ZADD', lane.away, tonumber(score), visitor)
-          lines[#lines + 1] = string.format('x %s %s %.0f', visitor, lane.name, tonumber(score))
-          struck = struck + 1
-        end
-      end
+      absent[#absent + 1] = visitor
     end
   end
-  count('abandoned', struck)
+  call_for(called, 'ZADD', presence)
+  for _, lane in ipairs(lanes) do absent = strike(lane, absent, lines) end
 end
 
 -- When the room must be looked at again although nobody waits.
@@ -83,28 +131,4 @@ local function next_deadline()
     if first[2] and (nearest == 0 or tonumber(first[2]) < nearest) then nearest = tonumber(first[2]) end
   end
   return nearest
-end
-
--- Whether there is a place to be ended: the absent have theirs too.
-local function somebody_stands(lanes)
-  for _, lane in ipairs(lanes) do
-    if lane.waiting > 0 or redis.call('EXISTS', lane.away) == 1 then return true end
-  end
-  return false
-end
-
--- The room is closed or sold out: every place waiting is over, now and for good. Line: z reason score (all up to it).
-local function end_queue(lanes, state, lines)
-  local kept = redis.call('HMGET', pacer, 'epoch', 'next')
-  local newest = 4503599627370496 + tonumber(kept[1]) * 1073741824 + tonumber(kept[2]) - 1
-  for _, lane in ipairs(lanes) do
-    redis.call('UNLINK', lane.queue, lane.away)
-    lane.waiting = 0
-  end
-  redis.call('UNLINK', presence)
-  -- A list that is closed stays for who checks the draw.
-  if redis.call('HEXISTS', pacer, 'draw.frozenAt') == 0 then redis.call('UNLINK', drawn) end
-  redis.call('HSET', pacer, 'endedTo', string.format('%.0f', newest), 'endedBy', state)
-  lines[#lines + 1] = string.format('z %s %.0f', state, newest)
-  return 0
 end

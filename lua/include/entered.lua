@@ -31,16 +31,20 @@ local function enter_turn(visitor, stage, lane, score, turn, deadline, lanes, li
   return 0, not stood and not why, not had_turn, not had_turn and not why
 end
 
--- A place is put where its score says, also below the last admitted one: other gateways may have been quicker.
-local function enter_place(visitor, lane, score, lanes, lease_until)
+-- A place is put where its score says, also below the last admitted one: other gateways may have been quicker. That is
+-- told (line: y visitor lane score), for only so do the gateways know that it is not over.
+local function enter_place(visitor, lane, score, lanes, lease_until, lines)
   if why_over(visitor) or redis.call('HEXISTS', turns, visitor) == 1 then return 1 end
   for _, other in ipairs(lanes) do
     if redis.call('ZSCORE', other.queue, visitor) or redis.call('ZSCORE', other.away, visitor) then return 1 end
   end
   redis.call('ZADD', lane.queue, score, visitor)
   redis.call('ZADD', presence, lease_until, visitor)
+  if tonumber(score) <= last_admitted(lane.name, tonumber(score)) then
+    lines[#lines + 1] = table.concat({ 'y', visitor, lane.name, score }, ' ')
+  end
   local kept = redis.call('HMGET', pacer, 'epoch', 'next')
-  local n = tonumber(score) - 4503599627370496 - tonumber(kept[1]) * 1073741824
+  local n = tonumber(score) - ARRIVALS_FROM - tonumber(kept[1]) * 1073741824
   if n >= tonumber(kept[2]) then redis.call('HSET', pacer, 'next', string.format('%.0f', n + 1)) end
   return 0
 end

@@ -72,11 +72,6 @@ for letter, stage in pairs(stage_of) do
   end
 end
 
-function put.x(visitor, name, score)
-  if not settling or is_over(visitor) or redis.call('HEXISTS', turns, visitor) == 1 then return end
-  put_away(visitor, lane_named(name), tonumber(score))
-end
-
 -- `served` only says that the place was let in out of turn: its turn and session have words of their own.
 function put.q(visitor, why, name, score)
   if why == 'served' then

@@ -1,7 +1,7 @@
 -- Needs put_back and the keys and locals of restore_room. Up to where places are over, and what else is one number.
 local SWEEP = 500
 
-function put.m(name, score) raise('last:' .. name, score) end
+function put.m(name, score) raise(last_field(name, tonumber(score)), score) end
 
 function put.n(turn) raise('turn', turn) end
 
@@ -20,12 +20,14 @@ function put.z(score, why)
   end
 end
 
--- Who survived at or below the last admitted score and had been served since: all of them, the exceptions are put
--- back one by one. Once an epoch for every score, so that nobody takes out what another has put back.
+-- Who survived at or below the last admitted score of their kind and had been served since: all of them, the exceptions
+-- are put back one by one. Once an epoch for every score, so that nobody takes out what another has put back.
 function put.s(name, score)
   local lane = lane_named(name)
-  local field, epochId = 'swept:' .. lane.name, ARGV[1]
-  local from = string.match(redis.call('HGET', pacer, field) or '', '^' .. epochId .. ':(%d+)$') or '0'
+  local is_drawn, epochId = tonumber(score) < ARRIVALS_FROM, ARGV[1]
+  local field = (is_drawn and 'sweptDrawn:' or 'swept:') .. lane.name
+  local from = string.match(redis.call('HGET', pacer, field) or '', '^' .. epochId .. ':(%d+)$')
+    or (is_drawn and '-1' or string.format('%.0f', ARRIVALS_FROM - 1))
   if lane.name ~= name or tonumber(from) >= tonumber(score) then return end
   for _, key in ipairs({ lane.queue, lane.away }) do
     local some = redis.call('ZRANGEBYSCORE', key, '(' .. from, score, 'LIMIT', 0, SWEEP)

@@ -94,7 +94,7 @@ local function find_place(visitor, lane, score, room)
   end
   local away = redis.call('ZSCORE', lane.away, visitor)
   if away then return wait_again(visitor, lane, tonumber(away), room) end
-  local served = tonumber(redis.call('HGET', pacer, 'last:' .. lane.name)) or 0
+  local served = last_admitted(lane.name, score)
   local ended = tonumber(redis.call('HGET', pacer, 'endedTo')) or UNSCORED - 1
   -- Above the last admitted score nobody was served: the place was lost, or is an older epoch's and was seen here last.
   local lost = score > served or score == UNSCORED

@@ -1,14 +1,20 @@
--- Needs admit and the locals pacer, presence. Gives `most` turns to the lanes by weight (smooth weighted round
+-- Needs the locals pacer, presence and those of admit. Gives `most` turns to the lanes by weight (smooth weighted round
 -- robin, its credits kept in the pacer so that small shares add up over slots); an empty lane's share goes to the
 -- others. `lanes[i].waiting` must be set.
+-- @include admit
 local function admit_by_weight(lanes, most, rules, now, lines)
+  local filled = {}
   for _, lane in ipairs(lanes) do
     lane.left, lane.take = lane.waiting, 0
     lane.credit = tonumber(redis.call('HGET', pacer, 'credit:' .. lane.name)) or 0
+    if lane.left > 0 then filled[#filled + 1] = lane end
   end
-  for _ = 1, most do
+  -- One alone takes all, and its credit comes out as it was.
+  local alone = #filled == 1 and math.min(most, filled[1].left) or 0
+  if alone > 0 then filled[1].left, filled[1].take = filled[1].left - alone, alone end
+  for _ = alone + 1, most do
     local best, total = nil, 0
-    for _, lane in ipairs(lanes) do
+    for _, lane in ipairs(filled) do
       if lane.left > 0 then
         lane.credit, total = lane.credit + lane.weight, total + lane.weight
         if not best or lane.credit > best.credit then best = lane end
@@ -23,7 +29,7 @@ local function admit_by_weight(lanes, most, rules, now, lines)
     if #popped > 0 then
       local _, _, visitors = admit_all(popped, lane.name, rules, now, lines)
       redis.call('ZREM', presence, unpack(visitors))
-      note_last_admitted(lane.name, tonumber(popped[#popped]))
+      note_last_of(lane.name, popped)
       lane.waiting, given = lane.waiting - #visitors, given + #visitors
     end
     redis.call('HSET', pacer, 'credit:' .. lane.name, lane.left > 0 and lane.credit or 0)

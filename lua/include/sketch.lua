@@ -1,10 +1,11 @@
--- Needs the locals pacer, admitted, active, history. What gateways compute position and estimate from, so that a
--- waiting visitor costs Redis nothing. Once a second, per lane, `s lane waiting lastAdmitted newest pieces` (newest: the
--- highest score given so far) and `n admitted active`; then the *rank sketch* in so many pieces, one a slot so that no
--- slot is long: `p lane left from ids marks`, with the number of pieces that follow, the rank of the first id, the ids
--- of who stands there and behind, and `rank:score,...` of rank 1,000 and of every sixtieth part of the queue behind it.
--- Pieces go from the back of the first thousand to its front: who moves up meanwhile falls between no two. Ids, because
--- Redis writes a score of sixteen digits in half a microsecond, and a thousand of them would cost more than all the rest.
+-- Needs the locals pacer, admitted, active, history and the include passed. What gateways compute position and estimate
+-- from, so that a waiting visitor costs Redis nothing. Once a second, per lane, `s lane waiting last newest pieces
+-- lastDrawn` (last, lastDrawn: admitted of each kind, -1 = nobody; newest: the highest score given so far) and `n admitted
+-- active`; then the *rank sketch* in so many pieces, one a slot so that no slot is long: `p lane left from ids marks`, with
+-- the number of pieces that follow, the rank of the first id, the ids of who stands there and behind, and `rank:score,...`
+-- of rank 1,000 and of every sixtieth part of the queue behind it. Pieces go from the back of the first thousand to its
+-- front: who moves up meanwhile falls between no two. Ids, because Redis writes a score of sixteen digits in half a
+-- microsecond, and a thousand of them would cost more than all the rest.
 local EXACT, MARKS, PIECES = 1000, 60, 10
 
 -- How many pieces follow; none while the scores are `hidden`, because they are still to be drawn.
@@ -15,8 +16,8 @@ local function count_lanes(lanes, lines, hidden)
   for _, lane in ipairs(lanes) do longest = math.max(longest, lane.waiting) end
   local pieces = hidden and 0 or math.min(PIECES, math.ceil(longest * PIECES / EXACT))
   for i, lane in ipairs(lanes) do
-    local last = redis.call('HGET', pacer, 'last:' .. lane.name) or '0'
-    lines[#lines + 1] = string.format('s %d %.0f %s %.0f %d', i, lane.waiting, last, newest, pieces)
+    local last, drawn_last = last_admitted(lane.name, ARRIVALS_FROM), last_admitted(lane.name, 0)
+    lines[#lines + 1] = string.format('s %d %.0f %.0f %.0f %d %.0f', i, lane.waiting, last, newest, pieces, drawn_last)
   end
   return pieces
 end

@@ -40,6 +40,8 @@ export type RoomEvent =
     })
   | { readonly type: 'called'; readonly visitor: string }
   | (At & { readonly type: 'abandoned'; readonly visitor: string })
+  /** Waits although the last admitted score has passed the place: given by a gateway while Redis was away. */
+  | (At & { readonly type: 'passed-over'; readonly visitor: string })
   | (At & { readonly type: 'out'; readonly visitor: string; readonly turn: number; readonly reason: string })
   | { readonly type: 'queue-ended'; readonly reason: 'sold-out' | 'closed'; readonly score: number }
   | { readonly type: 'sketch'; readonly lane: number; readonly sketch: RankSketch; readonly pieces: number }
@@ -95,13 +97,21 @@ export function parseBroadcast(text: string): Broadcast {
   };
 }
 
+const visitorKinds = ['a', 'c', 'e', 'l', 'w', 'k', 'x', 'y', 'q'];
+
+/** A part of a text keeps all of it in memory: whoever remembers an id must not remember the message. */
+function copied(part: string): string {
+  return Buffer.from(part).toString();
+}
+
 function parseEvent(words: readonly string[]): RoomEvent | undefined {
-  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
+  const [kind = '', first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
+  const visitor = visitorKinds.includes(kind) ? copied(first) : '';
   switch (kind) {
     case 'a':
       return {
         type: 'admitted',
-        visitor: first,
+        visitor,
         turn: Number(second),
         claimBy: Number(third),
         ...at(fourth, fifth),
@@ -110,7 +120,7 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
     case 'c':
       return {
         type: 'active',
-        visitor: first,
+        visitor,
         turn: Number(second),
         deadline: Number(third),
         ...at(fourth, fifth),
@@ -119,28 +129,30 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
     case 'e':
       return {
         type: 'ended',
-        visitor: first,
+        visitor,
         turn: Number(second),
         reason: third,
         ...(fourth === '' ? {} : { deadline: Number(fourth) }),
       };
     case 'l':
-      return { type: 'lapsed', visitor: first, turn: Number(second), ...at(third, fourth) };
+      return { type: 'lapsed', visitor, turn: Number(second), ...at(third, fourth) };
     case 'w':
       return {
         type: 'waits-again',
-        visitor: first,
+        visitor,
         score: Number(second),
         turn: Number(third),
         ...at(fourth, second),
         lapses: Number(fifth),
       };
     case 'k':
-      return { type: 'called', visitor: first };
+      return { type: 'called', visitor };
     case 'x':
-      return { type: 'abandoned', visitor: first, ...at(second, third) };
+      return { type: 'abandoned', visitor, ...at(second, third) };
+    case 'y':
+      return { type: 'passed-over', visitor, ...at(second, third) };
     case 'q':
-      return { type: 'out', visitor: first, turn: Number(second), reason: third, ...at(fourth, fifth) };
+      return { type: 'out', visitor, turn: Number(second), reason: third, ...at(fourth, fifth) };
     case 'z':
       return {
         type: 'queue-ended',
@@ -148,7 +160,8 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
         score: Number(second),
       };
     case 's': {
-      const sketch = new RankSketch(Number(second), Number(third), Number(fourth));
+      const last = { drawn: Number(sixth), arrived: Number(third) };
+      const sketch = new RankSketch(Number(second), last, Number(fourth));
       return { type: 'sketch', lane: Number(first) - 1, sketch, pieces: Number(fifth) };
     }
     case 'p':

@@ -1,5 +1,7 @@
 import type { RoomEvent } from './broadcast.ts';
+import { unscored } from './draw-score.ts';
 import { type Pace, paceOf } from './estimate.ts';
+import { nobodyAdmitted } from './last-admitted.ts';
 import { Outflow } from './outflow.ts';
 import { judge, promises } from './promise.ts';
 import type { RoomMetrics } from './room-metrics.ts';
@@ -41,6 +43,14 @@ export class LineNumbers {
     return this.#active;
   }
 
+  /** By the last sketch, or as Redis has answered since. */
+  rankOf(visitor: Visitor, score: number): number | undefined {
+    const sketch = this.#sketches[visitor.lane];
+    if (visitor.state !== 'waiting' || sketch === undefined || score === unscored) return undefined;
+    visitor.rankKnown = sketch.rankOf(score, visitor.id, visitor.rankKnown);
+    return visitor.rankKnown;
+  }
+
   /** How fast the line moves, reckoned anew every second. */
   paceAt(now: number, rules: RoomRules): Pace {
     if (this.#pace === undefined || now - this.#pacedAt >= 1_000 || now < this.#pacedAt) {
@@ -63,7 +73,7 @@ export class LineNumbers {
       const old = this.#sketches[i];
       return old !== undefined && old.waiting > 0 && lane.waiting > 0
         ? old
-        : new RankSketch(lane.waiting, 0, 0);
+        : new RankSketch(lane.waiting, nobodyAdmitted, 0);
     });
     if (isOther) this.outflow.restart(now);
     this.#pace = undefined;

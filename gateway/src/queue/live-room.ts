@@ -2,7 +2,6 @@ import type { Logger } from '@ropeline/core/log.ts';
 import type { RoomState } from '@ropeline/core/protocol/status.ts';
 import { isOutage } from '@ropeline/core/redis/fail-fast.ts';
 import { Draw } from './draw.ts';
-import { unscored } from './draw-score.ts';
 import { awaitsDraw, isBeforeOpening, noDraw, openingOf, phaseOf, readDraw } from './draw-state.ts';
 import { DrawWork } from './draw-work.ts';
 import { EndedTurns } from './ended-turns.ts';
@@ -76,6 +75,8 @@ export class LiveRoom {
   /** State of the room as the sockets know it. */
   #toldState: RoomState | undefined;
   #holderRenewedAt = 0;
+  /** By the clock of Redis, Unix ms. */
+  #tickedAt = 0;
   #isDeleted = false;
   readonly #reading = new SharedReading(() => this.#read());
   readonly recovery: Recovery;
@@ -231,14 +232,9 @@ export class LiveRoom {
     );
   }
 
-  /** Rank in the lane (from 1) by the last sketch; undefined for who does not wait or is not numbered yet. */
+  /** Rank in the lane (from 1); undefined for who does not wait or is not numbered yet. */
   rankOf(visitor: Visitor): number | undefined {
-    if (visitor.state !== 'waiting') return undefined;
-    const sketch = this.sketches[visitor.lane];
-    if (sketch === undefined) return undefined;
-    if (this.visitors.scoreOf(visitor) === unscored) return undefined;
-    if (visitor.score <= sketch.newest) return sketch.rankOf(visitor.score, visitor.id);
-    return visitor.rankHint > 0 ? visitor.rankHint : sketch.waiting + 1;
+    return this.#numbers.rankOf(visitor, this.visitors.scoreOf(visitor));
   }
 
   get pace(): Pace {
@@ -317,6 +313,9 @@ export class LiveRoom {
     this.setRedisAway(false);
     this.metrics.tick(seconds);
     this.#tellFlip();
+    // The clock was set back, and with it what the room waits for.
+    if (tick.now < this.#tickedAt - 1_000) this.#catchUp(() => this.refresh());
+    this.#tickedAt = tick.now;
     if (!tick.worked) return;
     this.metrics.admitted(tick.admitted);
     this.metrics.lapsed(tick.lapsed);

@@ -1,5 +1,6 @@
 import type { Logger } from '@ropeline/core/log.ts';
 import { type ClaimOutcome, CursorStale, type Entered, EpochLost, type JoinRefusal } from './engine.ts';
+import { isPassed, nobodyAdmitted } from './last-admitted.ts';
 import type { RedisLink } from './link.ts';
 import type { LiveRoom } from './live-room.ts';
 import { OutageLedger, type ToTell } from './outage-ledger.ts';
@@ -102,7 +103,7 @@ export class Outage {
     const facts = { state: 'waiting', score, turn: 0, deadline: 0, reason: undefined, sequence } as const;
     const visitor = visitors.learn(id, lane, facts);
     this.#ledger.addPlace(id, this.#nameOf(lane), score);
-    visitor.rankHint = waiting + this.#ledger.newPlaces;
+    visitor.rankKnown = waiting + this.#ledger.newPlaces;
     if (this.letsEverybodyIn) this.#give(visitor, this.#own, cursor.now());
     metrics.joined(visitor.state === 'admitted' ? 'admitted' : 'waiting');
     return visitor;
@@ -180,7 +181,7 @@ export class Outage {
       if ((state !== 'waiting' && state !== 'abandoned') || score < 0) return false;
       if (watchers.length === 0 && seenAt < seenSince) return false;
       // Known by the ticket alone, and most such places have been served.
-      const mayBeServed = sequence === 0 && score <= (sketches[lane]?.lastAdmitted ?? 0);
+      const mayBeServed = sequence === 0 && isPassed(sketches[lane]?.last ?? nobodyAdmitted, score);
       return mode === 'open' || !mayBeServed;
     });
   }

@@ -15,7 +15,8 @@ export type SeenEntry = {
 export type EntryOutcome = 'over' | 'known' | 'counted' | 'lost';
 const entryOutcomes = ['over', 'known', 'counted', 'lost'] as const;
 
-export type SpentPart = 'turns' | 'over' | 'ended' | { readonly lane: number };
+/** Of a lane who is away, and who waits (is back) although the last admitted score has passed them. */
+export type SpentPart = 'turns' | 'over' | 'ended' | { readonly lane: number; readonly who: 'away' | 'back' };
 
 /**
  * What recovery needs of a room on Redis. Every call is repeat-safe and may be made by any number of gateways in any
@@ -46,7 +47,7 @@ export class RecoveryEngine {
     const { config, pacer, admitted, active, turns, over, ended } = cursor.keys;
     const keys = [config, pacer, admitted, active, turns, over, ended, ...cursor.laneKeys()];
     const { epochId, sequence, lanesText } = cursor;
-    const name = typeof part === 'string' ? part : part.lane + 1;
+    const name = typeof part === 'string' ? part : `${part.who}:${part.lane + 1}`;
     const answer = await readSpent.call(this.#redis, keys, [epochId, sequence, lanesText, name, from]);
     return accepted(cursor, epochId, answer);
   }

@@ -39,7 +39,8 @@ export class RoomNews {
   /** The room was read: everything up to this message is known. */
   adopt(message: number, isNewEpoch: boolean): void {
     if (isNewEpoch) this.#heard = 0;
-    this.#message = message;
+    // What was heard while it was read is no gap.
+    this.#message = isNewEpoch ? message : Math.max(message, this.#message);
   }
 
   receive(text: string): void {
@@ -66,7 +67,7 @@ export class RoomNews {
     const { cursor, record, numbers, visitors, draw, known, refresh } = this.#options;
     switch (event.type) {
       case 'sketch':
-        record.sawLastAdmitted(cursor.lanes[event.lane] ?? '', event.sketch.lastAdmitted);
+        record.sawLastAdmitted(cursor.lanes[event.lane] ?? '', event.sketch.last);
         numbers.heardSketch(event, cursor.lanes, broadcast.now);
         if (event.sketch.waiting > 0) this.#options.wakeWithin(0);
         return;
@@ -90,6 +91,7 @@ export class RoomNews {
         this.#options.heardPutBack();
         return;
       case 'stock':
+      case 'passed-over':
         return;
       case 'reset':
       case 'deleted':

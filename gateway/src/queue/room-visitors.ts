@@ -1,5 +1,5 @@
 import { unscored } from './draw-score.ts';
-import type { Marked, QueueEngine } from './engine.ts';
+import type { QueueEngine } from './engine.ts';
 import { type Known, RecentEvents } from './recent-events.ts';
 import type { RoomCursor } from './room-cursor.ts';
 import { isOver, Roster, type Visitor, type VisitorFacts } from './roster.ts';
@@ -125,28 +125,19 @@ export class RoomVisitors {
       return;
     }
     const turn = seated.state === 'waiting' ? visitor.turn : seated.turn;
-    this.learn(visitor.id, visitor.lane, { ...seated, turn, reason: undefined });
-    visitor.rankHint = seated.position;
+    const facts = { ...seated, turn, reason: undefined, rankKnown: seated.position };
+    this.learn(visitor.id, visitor.lane, facts);
     if (visitor.state === 'waiting' && visitor.watchers.length > 0) await this.hold(visitor);
   }
 
   /** Tells Redis that a socket of the visitor is open here. A failure is made good by the next call or resync. */
-  hold(visitor: Visitor): Promise<void> {
-    return this.#engine.mark(this.#cursor, this.#placeOf(visitor), 'hold').then(
-      (marked) => this.#marked(visitor, marked),
-      () => undefined,
-    );
+  async hold(visitor: Visitor): Promise<void> {
+    await this.#mark(visitor, 'hold');
   }
 
   /** Renews the lease of a visitor who polls. Whether Redis was told. */
   lease(visitor: Visitor): Promise<boolean> {
-    return this.#engine.mark(this.#cursor, this.#placeOf(visitor), 'lease').then(
-      (marked) => {
-        this.#marked(visitor, marked);
-        return true;
-      },
-      () => false,
-    );
+    return this.#mark(visitor, 'lease');
   }
 
   /**
@@ -203,13 +194,22 @@ export class RoomVisitors {
     return { visitor: visitor.id, lane: visitor.lane, score: this.scoreOf(visitor) };
   }
 
-  /** Who was away waits again, and the room may be asleep. */
-  #marked(visitor: Visitor, { waiting, sequence }: Marked): void {
-    if (!waiting || visitor.sequence > sequence) return;
-    if (visitor.state === 'abandoned') this.#move(visitor, 'waiting', { sequence });
-    if (visitor.state !== 'waiting') return;
-    visitor.sequence = sequence;
-    this.#wake();
+  /** Who was away waits again, where Redis finds them, and the room may be asleep. Whether Redis was told. */
+  async #mark(visitor: Visitor, mark: 'hold' | 'lease'): Promise<boolean> {
+    try {
+      const { waiting, sequence } = await this.#engine.mark(this.#cursor, this.#placeOf(visitor), mark);
+      if (!waiting || visitor.sequence > sequence) return true;
+      if (visitor.state === 'abandoned') {
+        const found = await this.#engine.lookUp(this.#cursor, this.#placeOf(visitor));
+        if (found.state !== 'unknown') this.learn(visitor.id, visitor.lane, foundAs(found));
+      }
+      if (visitor.state !== 'waiting') return true;
+      visitor.sequence = Math.max(visitor.sequence, sequence);
+      this.#wake();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #endIfBelow(visitor: Visitor): void {

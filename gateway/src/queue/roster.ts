@@ -29,8 +29,8 @@ export type Visitor = {
   reason: Reason | undefined;
   /** The write of the room that all this comes from. What is told of an earlier one comes late. */
   sequence: number;
-  /** Position at the join or the last look-up, until a sketch covers the score; 0 = not known. */
-  rankHint: number;
+  /** Position as Redis answered it or as a sketch showed it last; 0 = not known. */
+  rankKnown: number;
   /** Estimates that this gateway has told, until the turn comes. */
   promised?: Promised | undefined;
   /** Open sockets here; replaced, never changed in place. */
@@ -40,7 +40,8 @@ export type Visitor = {
   leasedAt: number;
 };
 
-export type VisitorFacts = Pick<Visitor, 'score' | 'state' | 'turn' | 'deadline' | 'reason' | 'sequence'>;
+export type VisitorFacts = Pick<Visitor, 'score' | 'state' | 'turn' | 'deadline' | 'reason' | 'sequence'> &
+  Partial<Pick<Visitor, 'rankKnown'>>;
 
 /** Least, and beyond what the room asks: until a deadline that has passed has been heard of. */
 const keptMs = 60_000;
@@ -67,8 +68,8 @@ export class Roster {
     const made: Visitor = {
       id,
       lane,
+      rankKnown: 0,
       ...facts,
-      rankHint: 0,
       watchers: noWatchers,
       seenAt: Date.now(),
       leasedAt: 0,

@@ -1,3 +1,5 @@
+import { type LastAdmitted, lastOf, nobodyAdmitted } from './last-admitted.ts';
+
 /** How many ranks at the front are known exactly. */
 export const exactRanks = 1_000;
 
@@ -13,7 +15,7 @@ const noMarks: Marks = { scores: [], ranks: [] };
  */
 export class RankSketch {
   readonly waiting: number;
-  readonly lastAdmitted: number;
+  readonly last: LastAdmitted;
   /** Highest score given when the ranks were drawn: what lies above joined later. */
   readonly newest: number;
   readonly #front: ReadonlyMap<string, number>;
@@ -21,22 +23,22 @@ export class RankSketch {
 
   constructor(
     waiting: number,
-    lastAdmitted: number,
+    last: LastAdmitted,
     newest: number,
     front: ReadonlyMap<string, number> = new Map(),
     marks: Marks = noMarks,
   ) {
     this.waiting = waiting;
-    this.lastAdmitted = lastAdmitted;
+    this.last = last;
     this.newest = newest;
     this.#front = front;
     this.#marks = marks;
   }
 
-  static readonly empty: RankSketch = new RankSketch(0, 0, 0);
+  static readonly empty: RankSketch = new RankSketch(0, nobodyAdmitted, 0);
 
   withRanks(front: ReadonlyMap<string, number>, marks: Marks): RankSketch {
-    return new RankSketch(this.waiting, this.lastAdmitted, this.newest, front, marks);
+    return new RankSketch(this.waiting, this.last, this.newest, front, marks);
   }
 
   /** These counts with the ranks of another sketch, which serve until its own have come. */
@@ -45,28 +47,36 @@ export class RankSketch {
       before === undefined
         ? { newest: 0, front: undefined, marks: undefined }
         : { newest: before.newest, front: before.#front, marks: before.#marks };
-    return new RankSketch(this.waiting, this.lastAdmitted, newest, front, marks);
+    return new RankSketch(this.waiting, this.last, newest, front, marks);
   }
 
   /**
-   * Rank (from 1) of a visitor. Who is not among the first thousand is found by the score: between two marks by
-   * interpolation, never further than a percent of the queue from either; behind the last at the end.
+   * Rank (from 1) of a visitor. Who stands behind the first thousand is found by the score: between two marks by
+   * interpolation, never further than a percent of the queue from either; behind the last at the end. `known`: the rank
+   * that was known last, 0 = none; it is that of who has come, or come back, since the sketch was drawn.
    */
-  rankOf(score: number, visitor = ''): number {
+  rankOf(score: number, visitor = '', known = 0): number {
     const exact = this.#front.get(visitor);
     if (exact !== undefined) return exact;
+    if (known > 0 && !this.#isBehindFront(score)) return known;
     // Without marks all that is known of who is not in front is where the line begins and ends.
     const { scores, ranks } =
       this.#marks.scores.length > 0 ? this.#marks : { scores: [this.newest], ranks: [this.waiting] };
     const at = lowerBound(scores, score);
     const upper = ranks[at];
     if (upper === undefined) return this.waiting + 1;
-    const [from, lower] = at === 0 ? [this.lastAdmitted, 0] : [scores[at - 1] ?? 0, ranks[at - 1] ?? 0];
+    const [from, lower] =
+      at === 0 ? [lastOf(this.last, scores[at] as number), 0] : [scores[at - 1] ?? 0, ranks[at - 1] ?? 0];
     if (scores[at] === score || upper - lower <= 1) return Math.max(1, upper);
     const share = Math.max(0, score - from) / ((scores[at] as number) - from);
     const percent = this.waiting / 100;
     const near = Math.min(Math.max(lower + share * (upper - lower), upper - percent), lower + percent);
     return Math.min(upper, Math.max(lower + 1, Math.round(near)));
+  }
+
+  /** Stood there when the sketch was drawn. Of a line that is all in front there are no marks. */
+  #isBehindFront(score: number): boolean {
+    return score <= this.newest && score > (this.#marks.scores[0] ?? Number.POSITIVE_INFINITY);
   }
 }
 

@@ -11,7 +11,11 @@ export async function readSpentRecord(
   cursor: RoomCursor,
   record: SpentRecord,
 ): Promise<void> {
-  const parts: SpentPart[] = ['ended', 'over', 'turns', ...cursor.lanes.map((_, lane) => ({ lane }))];
+  const ofLanes = cursor.lanes.flatMap((_, lane): SpentPart[] => [
+    { lane, who: 'away' },
+    { lane, who: 'back' },
+  ]);
+  const parts: SpentPart[] = ['ended', 'over', 'turns', ...ofLanes];
   for (const part of parts) {
     let from = '0';
     do {

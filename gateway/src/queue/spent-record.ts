@@ -1,6 +1,8 @@
 import type { RoomEvent } from './broadcast.ts';
 import type { EndedTurns } from './ended-turns.ts';
 import type { Stock } from './engine.ts';
+import { Exceptions } from './exceptions.ts';
+import { isPassed, type LastAdmitted, lastAt, nobodyAdmitted, raised } from './last-admitted.ts';
 import { isOwnTurn } from './own-turns.ts';
 import { parseWord, type SpentWord } from './spent-words.ts';
 
@@ -8,7 +10,7 @@ type Turn = Extract<SpentWord, { readonly kind: 'turn' }>;
 type Exception = Extract<SpentWord, { readonly kind: 'exception' }>;
 type Over = Extract<SpentWord, { readonly kind: 'over' }>;
 
-/** Most exceptions and most places that are over that are kept, as in lua/include/upkeep.lua. */
+/** Most places that are over that are kept, as in lua/include/upkeep.lua. */
 const mostKept = 100_000;
 /** What ran out is kept a while: a tick that comes late may still end it in another way. */
 const expiredMs = 60_000;
@@ -19,14 +21,14 @@ const expiredMs = 60_000;
  * chances that wait), places that are over, sessions that ended before their tokens, the stock. Learnt from the
  * broadcast, and at the start or after a gap read in pages; each fact knows its turn's number, so that the later one wins.
  *
- * Memory: a session or turn some 200 bytes as long as it lives; of exceptions and of places over at most 100,000 each
- * that lie at or below the last admitted score (above it a ticket brings the place back, or says nothing new).
+ * Memory: a session or turn some 200 bytes as long as it lives, as much of places over, of which at most 100,000 lie at or
+ * below the last admitted score (there it says the same without them); {@link Exceptions}.
  */
 export class SpentRecord {
   readonly #turns = new Map<string, Turn>();
-  readonly #exceptions = new Map<string, Exception>();
+  readonly #exceptions = new Exceptions();
   readonly #over = new Map<string, Over>();
-  readonly #last = new Map<string, number>();
+  readonly #last = new Map<string, LastAdmitted>();
   readonly #ended: EndedTurns;
   #turn = 0;
   #mayHaveMore = false;
@@ -65,7 +67,7 @@ export class SpentRecord {
     switch (event.type) {
       case 'admitted':
         // Without a score it was given by a gateway while Redis was away, and out of turn.
-        if (event.at !== undefined) this.#raiseLast(event.at.lane, event.at.score);
+        if (event.at !== undefined) this.#raiseLast(event.at.lane, lastAt(event.at.score));
         this.#putTurn({
           ...turnOf(event.visitor, event.turn, event.at, event.lapses),
           stage: 'admitted',
@@ -106,6 +108,7 @@ export class SpentRecord {
         this.#end(event.visitor, event.reason, event.at);
         return;
       case 'abandoned':
+      case 'passed-over':
         if (event.at !== undefined) this.#except({ kind: 'exception', visitor: event.visitor, ...event.at });
         return;
       case 'queue-ended':
@@ -145,7 +148,9 @@ export class SpentRecord {
   takeCounters(pacer: ReadonlyMap<string, string>, lanes: readonly string[]): void {
     this.#sawTurn(Number(pacer.get('turn') ?? 0));
     this.#mayHaveMore ||= Number(pacer.get('left') ?? 0) + Number(pacer.get('abandoned') ?? 0) > 0;
-    for (const lane of lanes) this.#raiseLast(lane, Number(pacer.get(`last:${lane}`) ?? 0));
+    const score = (field: string): number => Number(pacer.get(field) ?? -1);
+    for (const lane of lanes)
+      this.#raiseLast(lane, { drawn: score(`lastDrawn:${lane}`), arrived: score(`last:${lane}`) });
     const endedTo = pacer.get('endedTo');
     if (endedTo !== undefined) this.#endQueue(Number(endedTo), pacer.get('endedBy') ?? 'closed');
     const at = Number(pacer.get('stock.at') ?? 0);
@@ -154,16 +159,18 @@ export class SpentRecord {
     this.#stock = { capacity: units('capacity'), held: units('held'), sold: units('sold'), at };
   }
 
-  sawLastAdmitted(lane: string, score: number): void {
-    this.#raiseLast(lane, score);
+  sawLastAdmitted(lane: string, last: LastAdmitted): void {
+    this.#raiseLast(lane, last);
   }
 
   /** All of it for lua/restore_room.lua; `isComplete`: nothing is missing, so who is no exception was served. */
   *words(isComplete: boolean): Generator<string> {
-    for (const [lane, score] of this.#last) {
-      if (score <= 0) continue;
-      if (isComplete) yield `s:${lane}:${score}`;
-      yield `m:${lane}:${score}`;
+    for (const [lane, { drawn, arrived }] of this.#last) {
+      for (const score of [drawn, arrived]) {
+        if (score < 0) continue;
+        if (isComplete) yield `s:${lane}:${score}`;
+        yield `m:${lane}:${score}`;
+      }
     }
     if (this.#endedQueue !== undefined) yield `z:${this.#endedQueue.score}:${this.#endedQueue.reason}`;
     yield `n:${this.#turn}`;
@@ -176,7 +183,7 @@ export class SpentRecord {
       yield `q:${visitor}:${reason}:${lane}:${score}`;
     for (const { visitor, stage, turn, lapses, lane, score, deadline } of this.#turns.values())
       yield `${stageLetters[stage]}:${visitor}:${turn}:${lapses}:${lane}:${score}:${deadline}`;
-    for (const { visitor, lane, score } of this.#exceptions.values()) yield `x:${visitor}:${lane}:${score}`;
+    for (const { visitor, lane, score } of this.#exceptions.all()) yield `x:${visitor}:${lane}:${score}`;
   }
 
   /** Another run: nothing of this one counts any more. */
@@ -195,14 +202,11 @@ export class SpentRecord {
     for (const { visitor, stage, deadline } of this.#turns.values()) {
       if (stage !== 'waits-again' && deadline < now - expiredMs) this.#turns.delete(visitor);
     }
-    for (const { visitor } of this.#exceptions.values()) {
-      if (this.#exceptions.size <= mostKept) break;
-      this.#exceptions.delete(visitor);
-    }
+    this.#exceptions.deleteFirst();
     if (this.#over.size <= mostKept) return;
     for (const { visitor, lane, score } of this.#over.values()) {
       if (this.#over.size <= mostKept) break;
-      if (score <= (this.#last.get(lane) ?? -1)) this.#over.delete(visitor);
+      if (isPassed(this.#last.get(lane) ?? nobodyAdmitted, score)) this.#over.delete(visitor);
     }
   }
 
@@ -233,7 +237,7 @@ export class SpentRecord {
   #except(word: Exception): void {
     if (this.#over.has(word.visitor) || this.#turns.has(word.visitor)) return;
     if (word.score <= (this.#endedQueue?.score ?? Number.NEGATIVE_INFINITY)) return;
-    this.#exceptions.set(word.visitor, word);
+    this.#exceptions.add(word);
   }
 
   #end(
@@ -250,14 +254,13 @@ export class SpentRecord {
   #endQueue(score: number, reason: string): void {
     if (score <= (this.#endedQueue?.score ?? Number.NEGATIVE_INFINITY)) return;
     this.#endedQueue = { score, reason };
-    for (const each of this.#exceptions.values())
-      if (each.score <= score) this.#exceptions.delete(each.visitor);
+    this.#exceptions.deleteUpTo(score);
     for (const each of this.#turns.values())
       if (each.stage === 'waits-again' && each.score <= score) this.#turns.delete(each.visitor);
   }
 
-  #raiseLast(lane: string, score: number): void {
-    if (score > (this.#last.get(lane) ?? 0)) this.#last.set(lane, score);
+  #raiseLast(lane: string, last: LastAdmitted): void {
+    this.#last.set(lane, raised(this.#last.get(lane) ?? nobodyAdmitted, last));
   }
 }
 

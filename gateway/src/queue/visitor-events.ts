@@ -11,9 +11,14 @@ import type { Visitor, VisitorFacts } from './roster.ts';
  * - `abandoned`: struck for absence; the place is kept and a visitor who comes back waits again.
  * - `ended`, `lapsed`, `left`, `rejected`, `revoked`: over for good.
  */
-export type VisitorEvent = Extract<RoomEvent, { readonly visitor: string }>;
+export type VisitorEvent = Exclude<
+  Extract<RoomEvent, { readonly visitor: string }>,
+  { readonly type: 'passed-over' }
+>;
 
-export type Facts = Partial<Pick<Visitor, 'turn' | 'deadline' | 'score' | 'reason' | 'sequence'>>;
+export type Facts = Partial<
+  Pick<Visitor, 'turn' | 'deadline' | 'score' | 'reason' | 'sequence' | 'rankKnown'>
+>;
 
 /** What an event makes of the visitor it names. */
 export function outcomeOf(
@@ -31,7 +36,7 @@ export function outcomeOf(
     case 'lapsed':
       return { state: 'lapsed', reason: 'lapsed' };
     case 'waits-again':
-      return { state: 'waiting', score: event.score, turn: event.turn, reason: 'lapsed' };
+      return { state: 'waiting', score: event.score, turn: event.turn, reason: 'lapsed', rankKnown: 0 };
     case 'abandoned':
       return { state: 'abandoned', reason: 'abandoned' };
     case 'out':
@@ -49,6 +54,7 @@ export function foundAs(found: Found): VisitorFacts {
   const facts = { score, turn, deadline, sequence };
   switch (found.state) {
     case 'waiting':
+      return { ...facts, state: 'waiting', reason: undefined, rankKnown: found.rank + 1 };
     case 'admitted':
     case 'active':
       return { ...facts, state: found.state, reason: undefined };

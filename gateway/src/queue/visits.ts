@@ -93,9 +93,8 @@ export class Visits {
       await this.leave(room, ticket.visitor).catch(() => undefined);
     }
     const { state, score, turn, deadline, sequence } = outcome;
-    const facts = { state, score, turn, deadline, sequence, reason: undefined };
+    const facts = { state, score, turn, deadline, sequence, reason: undefined, rankKnown: outcome.position };
     const visitor = room.visitors.learn(outcome.visitor, outcome.lane, facts);
-    visitor.rankHint = outcome.position;
     visitor.seenAt = visitor.leasedAt = Date.now();
     room.wake();
     return { isNew: outcome.isNew, visitor, ticket: this.ticketOf(room, visitor) };
@@ -116,7 +115,6 @@ export class Visits {
     const found = await ask(room, () => room.engine.lookUp(room.cursor, placeOf(room, ticket)));
     if (found.state === 'unknown') return this.#seatAgain(room, ticket);
     const visitor = room.visitors.learn(ticket.visitor, placeOf(room, ticket).lane, foundAs(found));
-    if (found.state === 'waiting') visitor.rankHint = found.rank + 1;
     visitor.seenAt = Date.now();
     return { visitor, freshTicket: this.#signedAnew(text, ticket) };
   }
@@ -226,9 +224,9 @@ export class Visits {
     if (seated?.refused !== undefined) return { why: 'no-place' };
     const found = seated ?? (await ask(room, () => room.engine.lookUp(room.cursor, place())));
     if (found.state === 'unknown') return { why: 'no-place' };
-    const facts = 'rank' in found ? foundAs(found) : { ...found, reason: undefined };
+    const facts =
+      'rank' in found ? foundAs(found) : { ...found, reason: undefined, rankKnown: found.position };
     const visitor = room.visitors.learn(ticket.visitor, seated?.lane ?? place().lane, facts);
-    visitor.rankHint = seated?.position ?? 0;
     visitor.seenAt = Date.now();
     room.wake();
     return { visitor, freshTicket: this.ticketOf(room, visitor) };

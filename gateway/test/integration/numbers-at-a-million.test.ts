@@ -43,7 +43,7 @@ async function compare(
   const key = room.cursor.keys.queue(room.cursor.lanes[lane] ?? '');
   const ranks = await Promise.all(places.map(({ id }) => redis.zrank(key, id)));
   return places.map(({ id, score }, i) => {
-    const visitor = { id, score, lane, state: 'waiting', rankHint: 0 } as Visitor;
+    const visitor = { id, score, lane, state: 'waiting', rankKnown: 0 } as Visitor;
     return { told: room.rankOf(visitor) ?? 0, real: (ranks[i] ?? Number.NaN) + 1 };
   });
 }

@@ -62,8 +62,8 @@ const mutations: readonly (Mutation & { readonly name: string; readonly found: R
   },
   {
     name: 'a second chance is one at the end of the line',
-    from: "redis.call('ZADD', lane_named(lanes, name).queue, tonumber(score), visitor)",
-    to: "redis.call('ZADD', lane_named(lanes, name).queue, tonumber(score) + 1000000, visitor)",
+    from: 'append(lane_named(lanes, name).again, score, visitor)',
+    to: 'append(lane_named(lanes, name).again, tonumber(score) + 1000000, visitor)',
     found: /stood in front/,
   },
   {

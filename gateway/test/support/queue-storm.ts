@@ -303,6 +303,8 @@ export class QueueStorm {
       case 'waits-again':
         person.state = 'waiting';
         return;
+      case 'passed-over':
+        return;
       case 'lapsed':
       case 'ended':
       case 'out':

@@ -1,0 +1,86 @@
+import { describe, expect, inject, test } from 'vitest';
+import { commitmentOf } from '../../src/queue/draw-score.ts';
+import { noDraw } from '../../src/queue/draw-state.ts';
+import { VirtualRoom } from '../support/virtual-room.ts';
+
+/** More than two pages of the walk. */
+const crowd = 1_300;
+const seed = 'ab'.repeat(32);
+const prequeue = { prequeueAt: VirtualRoom.begins - 1, opensAt: VirtualRoom.begins + 3_600_000 };
+const lines = [
+  { what: 'arrivals', differences: {} },
+  {
+    what: 'a pre-queue, where all have one score',
+    differences: { queue: { method: 'lottery', alwaysOn: true }, schedule: prequeue },
+  },
+];
+
+async function openWithCrowd(differences: object) {
+  const room = await VirtualRoom.open(inject('redisUrl'), {
+    queue: { alwaysOn: true },
+    admission: { ratePerMinute: 0 },
+    presence: { leaseSeconds: 600, graceSeconds: 60 },
+    ...differences,
+  });
+  const { engine, cursor, redis } = room;
+  await engine.draw.seal(cursor, { ...noDraw, seed, commitment: commitmentOf(seed) });
+  const hold = (visitor: string): Promise<unknown> =>
+    engine.mark(cursor, { visitor, lane: 0, score: 0 }, 'hold');
+  await room.crowd(crowd);
+  await Promise.all(Array.from({ length: crowd }, (_, i) => hold(`v${i + 1}`)));
+  expect(await redis.zcard(cursor.keys.presence)).toBe(0);
+  return { room, hold };
+}
+
+/** Until the walk is over; in each slot of it somebody leaves and somebody comes. */
+async function walk(room: VirtualRoom): Promise<void> {
+  const { engine, cursor, redis } = room;
+  const isOpen = async (): Promise<boolean> => (await redis.hexists(cursor.keys.pacer, 'rollUntil')) === 1;
+  for (let slot = 1; await isOpen(); slot += 1) {
+    expect(slot).toBeLessThan(300);
+    await room.serve(50, 'lives');
+    await engine.leave(cursor, `v${3 * slot}`, 'left');
+    await room.join(`later${slot}`);
+  }
+}
+
+/** Who waits and has neither a socket nor a deadline. */
+async function forgotten({ redis, cursor }: VirtualRoom): Promise<readonly string[]> {
+  const waiting = await redis.zrange(cursor.keys.queue('standard'), '0', '-1');
+  const deadlines = await redis.zmscore(cursor.keys.presence, ...waiting);
+  return waiting.map(String).filter((_, i) => deadlines[i] === null);
+}
+
+describe.each(lines)('of $what a roll call', ({ differences }) => {
+  test('finds everybody whom a dead gateway held, while people come and leave', async () => {
+    const { room, hold } = await openWithCrowd(differences);
+    await room.tick('dies');
+    const called = async (): Promise<boolean> =>
+      (await room.events()).some(({ type }) => type === 'roll-call');
+    do {
+      await room.pass(50);
+      await room.engine.tick(room.cursor, 'lives');
+    } while (!(await called()));
+    await Promise.all(['v1', 'v500', `v${crowd}`].map(hold));
+    await walk(room);
+    expect((await forgotten(room)).toSorted()).toEqual(['v1', `v${crowd}`, 'v500']);
+  });
+
+  test('after a loss finds everybody who survived it and is named by nobody', async () => {
+    const { room, hold } = await openWithCrowd(differences);
+    const { engine, cursor } = room;
+    const { config, pacer } = await engine.read(cursor.room, cursor.lanes);
+    await engine.create(cursor.room, config, {
+      epochId: 'e1',
+      author: 'test',
+      remembered: {
+        ...{ epochId: 'e0', epoch: Number(pacer.get('epoch')), run: 1, settleMs: 2_000, version: 1 },
+        ...{ turn: 0, firstTurn: 0, holdMs: 0, lanes: cursor.lanes },
+      },
+    });
+    cursor.adopt(await engine.read(cursor.room, cursor.lanes));
+    await Promise.all(['v2', 'v700'].map(hold));
+    await walk(room);
+    expect(await forgotten(room)).toEqual(['v2', 'v700']);
+  });
+});
