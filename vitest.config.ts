@@ -5,7 +5,7 @@ const integration = { globalSetup: ['testing/global-setup.ts'], testTimeout: 30_
 export default defineConfig({
   test: {
     clearMocks: true,
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       { extends: true, test: { name: 'unit', include: ['*/test/unit/**/*.test.ts'] } },
       {

@@ -9,8 +9,8 @@ import { createRouter } from './data-plane/router.ts';
 import { decideUpgrade, type LiveData, liveHandler } from './data-plane/routes/live.ts';
 import { Upstreams } from './data-plane/upstreams.ts';
 import type { Rooms } from './queue/rooms.ts';
-import { SessionTokens } from './queue/session-tokens.ts';
-import { Visits } from './queue/visits.ts';
+import { SessionTokens } from './queue/visitors/session-tokens.ts';
+import { Visits } from './queue/visitors/visits.ts';
 import type { Server } from './transport/http.ts';
 import { createServer } from './transport/uws.ts';
 

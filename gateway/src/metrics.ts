@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Outcome } from './data-plane/proxy-flight.ts';
 import type { LiveRoom } from './queue/live-room.ts';
-import { PaceMeter } from './queue/pace-meter.ts';
+import { PaceMeter } from './queue/numbers/pace-meter.ts';
 import type { RoomMetrics } from './queue/room-metrics.ts';
 import type { Server } from './transport/http.ts';
 

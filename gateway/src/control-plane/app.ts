@@ -3,7 +3,7 @@ import type { Logger } from '@ropeline/core/log.ts';
 import type { MetricsSource } from '@ropeline/core/metrics.ts';
 import type { RedisClient } from '@ropeline/core/redis/connect.ts';
 import type { FastifyInstance } from 'fastify';
-import { CodeBook } from '../queue/code-book.ts';
+import { CodeBook } from '../queue/codes/code-book.ts';
 import type { Rooms } from '../queue/rooms.ts';
 import { actionRoutes } from './action-routes.ts';
 import { createAuth } from './auth.ts';

@@ -4,7 +4,7 @@ import type { LiveRoom } from '../queue/live-room.ts';
 import { type Flags, flagFields } from '../queue/room-state.ts';
 import { changedFields } from '../queue/rule-fields.ts';
 import { mergeRules, type RoomRules } from '../queue/rules.ts';
-import { ask } from '../queue/visits.ts';
+import { ask } from '../queue/visitors/visits.ts';
 import { checkRoom } from './check-room.ts';
 
 /** Who changes a room and why, for its audit. */

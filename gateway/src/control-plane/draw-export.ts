@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { publicDraw } from '../queue/draw-state.ts';
+import { publicDraw } from '../queue/draw/draw-state.ts';
 import type { LiveRoom } from '../queue/live-room.ts';
-import { ask } from '../queue/visits.ts';
+import { ask } from '../queue/visitors/visits.ts';
 
 const participantsAPage = 2_000;
 

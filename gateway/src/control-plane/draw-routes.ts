@@ -4,7 +4,7 @@ import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Rooms } from '../queue/rooms.ts';
-import { ask } from '../queue/visits.ts';
+import { ask } from '../queue/visitors/visits.ts';
 import type { Auth } from './auth.ts';
 import { untilKnown } from './change-room.ts';
 import { drawLines } from './draw-export.ts';

@@ -1,6 +1,6 @@
 import { Eta } from '@ropeline/core/protocol/status.ts';
 import { type Static, Type } from 'typebox';
-import { estimate, type Pace, turnsBefore } from '../queue/estimate.ts';
+import { estimate, type Pace, turnsBefore } from '../queue/numbers/estimate.ts';
 import type { RoomRules } from '../queue/rules.ts';
 
 /** What a room looks like at this moment, as far as the future depends on it. */

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { LiveRoom } from '../queue/live-room.ts';
 import type { Rooms } from '../queue/rooms.ts';
-import { ask } from '../queue/visits.ts';
+import { ask } from '../queue/visitors/visits.ts';
 import type { Auth } from './auth.ts';
 import { AuditEntry, HistorySample, type Page, readAudit, readHistory } from './records.ts';
 import { RoomParams, roomOf } from './requests.ts';

@@ -1,6 +1,6 @@
 import { type RoomState, roomStates } from '@ropeline/core/protocol/status.ts';
 import { type Static, Type } from 'typebox';
-import { type DrawPhase, phaseOf, publicDraw } from '../queue/draw-state.ts';
+import { type DrawPhase, phaseOf, publicDraw } from '../queue/draw/draw-state.ts';
 import type { LiveRoom } from '../queue/live-room.ts';
 import { RoomRules } from '../queue/rules.ts';
 import { Counts, countsOf } from './room-numbers.ts';

@@ -3,7 +3,7 @@ import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Rooms } from '../queue/rooms.ts';
-import { ask } from '../queue/visits.ts';
+import { ask } from '../queue/visitors/visits.ts';
 import { type Auth, authorOf } from './auth.ts';
 import { RoomParams, roomOf } from './requests.ts';
 

@@ -4,7 +4,7 @@ import type { RedisClient } from '@ropeline/core/redis/connect.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Rooms } from '../queue/rooms.ts';
-import { ask } from '../queue/visits.ts';
+import { ask } from '../queue/visitors/visits.ts';
 import type { Auth } from './auth.ts';
 import { recordRevocation } from './records.ts';
 import { changeOf, ReasonQuery, roomOf } from './requests.ts';

@@ -1,8 +1,8 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { Entry } from '@ropeline/core/protocol/status.ts';
 import type { LiveRoom } from '../queue/live-room.ts';
-import type { Visitor } from '../queue/roster.ts';
-import type { JoinResult } from '../queue/visits.ts';
+import type { Visitor } from '../queue/visitors/roster.ts';
+import type { JoinResult } from '../queue/visitors/visits.ts';
 import type { Exchange } from '../transport/http.ts';
 import { roomAddress } from './answers.ts';
 import type { Context } from './context.ts';

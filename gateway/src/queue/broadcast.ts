@@ -1,5 +1,5 @@
-import { RankSketch } from './sketch.ts';
-import { parsePiece, type SketchPiece } from './sketch-draft.ts';
+import { RankSketch } from './numbers/sketch.ts';
+import { parsePiece, type SketchPiece } from './numbers/sketch-draft.ts';
 
 /** A place by its lane's name, for who must put it back after a loss; absent where the event does not tell it. */
 type At = { readonly at?: { readonly lane: string; readonly score: number } };

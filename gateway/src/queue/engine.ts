@@ -1,5 +1,5 @@
-import type { DrawEngine } from './draw-engine.ts';
-import type { RecoveryEngine } from './recovery-engine.ts';
+import type { DrawEngine } from './draw/draw-engine.ts';
+import type { RecoveryEngine } from './recovery/recovery-engine.ts';
 import type { RoomCursor } from './room-cursor.ts';
 import type { RoomReading } from './scripts.ts';
 

@@ -3,7 +3,7 @@ import { roomKeys } from '@ropeline/core/redis/room-keys.ts';
 import type { Script, ScriptArg } from '@ropeline/core/redis/script.ts';
 import { accepted } from './accepted.ts';
 import { Batcher } from './batcher.ts';
-import { DrawEngine } from './draw-engine.ts';
+import { DrawEngine } from './draw/draw-engine.ts';
 import type {
   ChangeOutcome,
   ClaimOutcome,
@@ -21,7 +21,7 @@ import type {
   Stock,
   Tick,
 } from './engine.ts';
-import { RecoveryEngine } from './recovery-engine.ts';
+import { RecoveryEngine } from './recovery/recovery-engine.ts';
 import type { RoomCursor } from './room-cursor.ts';
 import * as scripts from './scripts.ts';
 

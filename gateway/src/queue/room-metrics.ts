@@ -1,6 +1,6 @@
 import type { Tick } from './engine.ts';
-import type { Outcome, Promised } from './promise.ts';
-import type { RankSketch } from './sketch.ts';
+import type { Outcome, Promised } from './numbers/promise.ts';
+import type { RankSketch } from './numbers/sketch.ts';
 
 /** What a room tells the process's metrics. */
 export type RoomMetrics = {

@@ -1,12 +1,12 @@
 import { type Broadcast, parseBroadcast, type RoomEvent } from './broadcast.ts';
-import type { Draw } from './draw.ts';
-import type { LineNumbers } from './line-numbers.ts';
-import type { Outage } from './outage.ts';
+import type { Draw } from './draw/draw.ts';
+import type { LineNumbers } from './numbers/line-numbers.ts';
+import type { Outage } from './outage/outage.ts';
+import type { SpentRecord } from './recovery/spent-record.ts';
 import type { RoomCursor } from './room-cursor.ts';
 import type { RoomMetrics } from './room-metrics.ts';
-import type { RoomVisitors } from './room-visitors.ts';
-import type { SpentRecord } from './spent-record.ts';
-import type { VisitorEvent } from './visitor-events.ts';
+import type { RoomVisitors } from './visitors/room-visitors.ts';
+import type { VisitorEvent } from './visitors/visitor-events.ts';
 
 type Options = {
   readonly cursor: RoomCursor;

@@ -1,5 +1,5 @@
 import type { Reason, RoomState } from '@ropeline/core/protocol/status.ts';
-import { type DrawState, isBeforeOpening, isLottery, type OpeningRules } from './draw-state.ts';
+import { type DrawState, isBeforeOpening, isLottery, type OpeningRules } from './draw/draw-state.ts';
 
 export type Flags = {
   readonly closed: boolean;

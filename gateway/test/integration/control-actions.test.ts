@@ -6,7 +6,7 @@ import { startRedis } from '../../../scripts/services/redis-server.ts';
 import { cleanedUp, uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
-import { type Joined, Visits } from '../../src/queue/visits.ts';
+import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { createMissingRooms, parseRoomsFile } from '../../src/rooms-file.ts';
 import { type OpenControl, openControl, signalToken, token } from '../support/open-control.ts';
 import { createRoom } from '../support/open-rooms.ts';

@@ -2,7 +2,7 @@ import { PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
 import { expect, test } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import { Visits } from '../../src/queue/visits.ts';
+import { Visits } from '../../src/queue/visitors/visits.ts';
 import { metricsToken, openControl } from '../support/open-control.ts';
 import { createRoom } from '../support/open-rooms.ts';
 import { privateRedis } from '../support/start-gateway.ts';

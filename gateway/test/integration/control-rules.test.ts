@@ -4,7 +4,7 @@ import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
 import { defaultRules } from '../../src/queue/rules.ts';
-import { type Joined, Visits } from '../../src/queue/visits.ts';
+import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { openControl, token } from '../support/open-control.ts';
 import { createRoom } from '../support/open-rooms.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import type { Joined } from '../../src/queue/visits.ts';
+import type { Joined } from '../../src/queue/visitors/visits.ts';
 import {
   hold,
   join,

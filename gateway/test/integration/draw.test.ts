@@ -3,7 +3,7 @@ import type { RoomKeys } from '@ropeline/core/redis/room-keys.ts';
 import { expect, inject, it } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import { noDraw } from '../../src/queue/draw-state.ts';
+import { noDraw } from '../../src/queue/draw/draw-state.ts';
 import { toFields } from '../../src/queue/rule-fields.ts';
 import { defaultRules, mergeRules, type RoomRules } from '../../src/queue/rules.ts';
 import * as scripts from '../../src/queue/scripts.ts';

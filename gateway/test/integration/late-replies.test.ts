@@ -6,7 +6,7 @@ import { CursorStale } from '../../src/queue/engine.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
 import { toFields } from '../../src/queue/rule-fields.ts';
 import { defaultRules, mergeRules, type RoomRules } from '../../src/queue/rules.ts';
-import { type Joined, Visits } from '../../src/queue/visits.ts';
+import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { createRoom, noMetrics, type OpenRooms, openRooms } from '../support/open-rooms.ts';
 import { openEngine } from '../support/queue-observer.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { until } from '../../../testing/until.ts';
 import type { Entered } from '../../src/queue/engine.ts';
-import { newVisitorId } from '../../src/queue/visitor-id.ts';
-import type { Joined } from '../../src/queue/visits.ts';
+import { newVisitorId } from '../../src/queue/visitors/visitor-id.ts';
+import type { Joined } from '../../src/queue/visitors/visits.ts';
 import {
   admit,
   join,

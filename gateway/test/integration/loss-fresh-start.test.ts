@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { startRedis } from '../../../scripts/services/redis-server.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import { publicRoom } from '../../src/queue/numbers.ts';
+import { publicRoom } from '../../src/queue/numbers/numbers.ts';
 import {
   admit,
   join,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { until } from '../../../testing/until.ts';
-import type { Joined } from '../../src/queue/visits.ts';
+import type { Joined } from '../../src/queue/visitors/visits.ts';
 import {
   admit,
   hold,

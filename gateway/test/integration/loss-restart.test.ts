@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startRedis } from '../../../scripts/services/redis-server.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import type { Joined } from '../../src/queue/visits.ts';
+import type { Joined } from '../../src/queue/visitors/visits.ts';
 import {
   admit,
   join,

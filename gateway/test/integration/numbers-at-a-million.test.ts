@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
-import type { Visitor } from '../../src/queue/roster.ts';
+import type { Visitor } from '../../src/queue/visitors/roster.ts';
 import { createRoom, type OpenRooms, openRooms } from '../support/open-rooms.ts';
 import { randomFrom } from '../support/random.ts';
 import { privateRedis } from '../support/start-gateway.ts';

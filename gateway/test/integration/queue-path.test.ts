@@ -3,9 +3,9 @@ import { expect, inject, test } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
-import { statusOf } from '../../src/queue/numbers.ts';
-import { watch } from '../../src/queue/roster.ts';
-import { type Joined, Visits } from '../../src/queue/visits.ts';
+import { statusOf } from '../../src/queue/numbers/numbers.ts';
+import { watch } from '../../src/queue/visitors/roster.ts';
+import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { createRoom, openRooms } from '../support/open-rooms.ts';
 
 const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two bytes']));

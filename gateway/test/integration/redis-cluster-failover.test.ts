@@ -6,7 +6,7 @@ import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { Broadcast } from '../../src/queue/broadcast.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
-import { type Joined, Visits } from '../../src/queue/visits.ts';
+import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { admissionsOf } from '../support/admissions-of.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
 import { createRoom, type OpenRooms, openRooms } from '../support/open-rooms.ts';

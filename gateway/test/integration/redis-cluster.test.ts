@@ -6,11 +6,11 @@ import { moveSlot, type RedisCluster, startRedisCluster } from '../../../testing
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
-import { statusOf } from '../../src/queue/numbers.ts';
-import { watch } from '../../src/queue/roster.ts';
+import { statusOf } from '../../src/queue/numbers/numbers.ts';
 import { toFields } from '../../src/queue/rule-fields.ts';
 import { defaultRules } from '../../src/queue/rules.ts';
-import { type Joined, Visits } from '../../src/queue/visits.ts';
+import { watch } from '../../src/queue/visitors/roster.ts';
+import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { History } from '../support/history.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
 import { openControl } from '../support/open-control.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from 'vitest';
-import { commitmentOf } from '../../src/queue/draw-score.ts';
-import { noDraw } from '../../src/queue/draw-state.ts';
+import { commitmentOf } from '../../src/queue/draw/draw-score.ts';
+import { noDraw } from '../../src/queue/draw/draw-state.ts';
 import { VirtualRoom } from '../support/virtual-room.ts';
 
 /** More than two pages of the walk. */

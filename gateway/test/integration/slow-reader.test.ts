@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { until } from '../../../testing/until.ts';
-import type { Outlet } from '../../src/queue/fan-out.ts';
+import type { Outlet } from '../../src/queue/visitors/fan-out.ts';
 import { LiveSocket } from '../../src/transport/live-socket.ts';
 import { openLive } from '../support/live-client.ts';
 import { startGateway } from '../support/start-gateway.ts';

@@ -3,8 +3,8 @@ import { startRedis } from '../../../scripts/services/redis-server.ts';
 import { cleanedUp, uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
-import { type Visitor, type Watcher, watch } from '../../src/queue/roster.ts';
-import { type Joined, Visits } from '../../src/queue/visits.ts';
+import { type Visitor, type Watcher, watch } from '../../src/queue/visitors/roster.ts';
+import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { createRoom, type OpenRooms, openRooms } from './open-rooms.ts';
 import { testSecret } from './start-gateway.ts';
 

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { Draw } from '../../src/queue/draw.ts';
+import { Draw } from '../../src/queue/draw/draw.ts';
 import {
   commitmentOf,
   drawKey,
   drawnBelow,
   drawnScore,
   ParticipantsHash,
-} from '../../src/queue/draw-score.ts';
+} from '../../src/queue/draw/draw-score.ts';
 import {
   awaitsDraw,
   type DrawState,
@@ -18,7 +18,7 @@ import {
   phaseOf,
   publicDraw,
   readDraw,
-} from '../../src/queue/draw-state.ts';
+} from '../../src/queue/draw/draw-state.ts';
 import { defaultRules, mergeRules, type RoomRules } from '../../src/queue/rules.ts';
 
 /** Every expected value here was worked out with openssl, as docs/draw.md tells visitors to. */

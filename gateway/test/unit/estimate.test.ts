@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { estimate, type Pace, paceOf, turnsBefore } from '../../src/queue/estimate.ts';
-import { Outflow } from '../../src/queue/outflow.ts';
+import { estimate, type Pace, paceOf, turnsBefore } from '../../src/queue/numbers/estimate.ts';
+import { Outflow } from '../../src/queue/numbers/outflow.ts';
 import { defaultRules, mergeRules, type RoomRules } from '../../src/queue/rules.ts';
 
 const start = 1_000_000_000;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import { FanOut, jittered, updateIntervalMs } from '../../src/queue/fan-out.ts';
-import { PacedWork } from '../../src/queue/paced-work.ts';
-import { Roster, type Visitor } from '../../src/queue/roster.ts';
+import { FanOut, jittered, updateIntervalMs } from '../../src/queue/visitors/fan-out.ts';
+import { PacedWork } from '../../src/queue/visitors/paced-work.ts';
+import { Roster, type Visitor } from '../../src/queue/visitors/roster.ts';
 
 /** A fan-out whose turns the test takes, with one visitor and what its socket is told. */
 function opened(state: Visitor['state'] = 'waiting') {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { OwnLine } from '../../src/queue/own-line.ts';
-import type { Visitor } from '../../src/queue/roster.ts';
+import { OwnLine } from '../../src/queue/outage/own-line.ts';
+import type { Visitor } from '../../src/queue/visitors/roster.ts';
 import { randomFrom } from '../support/random.ts';
 
 const lanes = [{ weight: 1 }, { weight: 3 }, { weight: 6 }];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PaceMeter } from '../../src/queue/pace-meter.ts';
+import { PaceMeter } from '../../src/queue/numbers/pace-meter.ts';
 
 type Tick = {
   readonly waiting?: number;

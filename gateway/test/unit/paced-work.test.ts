@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PacedWork, type Urgency } from '../../src/queue/paced-work.ts';
+import { PacedWork, type Urgency } from '../../src/queue/visitors/paced-work.ts';
 
 /** Pieces of a millisecond each by a clock of the test's own; `turns` lists what each turn did. */
 function paced() {

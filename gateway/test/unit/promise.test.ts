@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Basis } from '../../src/queue/estimate.ts';
-import { judge, type Promised, promise } from '../../src/queue/promise.ts';
+import type { Basis } from '../../src/queue/numbers/estimate.ts';
+import { judge, type Promised, promise } from '../../src/queue/numbers/promise.ts';
 
 const basis: Basis = { ratePerMinute: 600, limit: 'rate', lapseShare: 0, perSecond: 10 };
 const eta = (p50: number) => ({ p50, p90: p50 * 2 });

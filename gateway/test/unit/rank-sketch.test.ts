@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseBroadcast } from '../../src/queue/broadcast.ts';
-import { lastAt, nobodyAdmitted } from '../../src/queue/last-admitted.ts';
-import { RankSketch } from '../../src/queue/sketch.ts';
-import { parsePiece, SketchDraft } from '../../src/queue/sketch-draft.ts';
+import { RankSketch } from '../../src/queue/numbers/sketch.ts';
+import { parsePiece, SketchDraft } from '../../src/queue/numbers/sketch-draft.ts';
+import { lastAt, nobodyAdmitted } from '../../src/queue/recovery/last-admitted.ts';
 
 const ids = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, i) => `v${from + i}`).join(',');

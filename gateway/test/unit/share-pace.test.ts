@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { OwnLine } from '../../src/queue/own-line.ts';
-import { OwnPlaces } from '../../src/queue/own-places.ts';
-import { isOfOtherRun, isOwnTurn, OwnTurns } from '../../src/queue/own-turns.ts';
-import { Roster, type Visitor } from '../../src/queue/roster.ts';
-import { SharePace } from '../../src/queue/share-pace.ts';
+import { OwnLine } from '../../src/queue/outage/own-line.ts';
+import { OwnPlaces } from '../../src/queue/outage/own-places.ts';
+import { isOfOtherRun, isOwnTurn, OwnTurns } from '../../src/queue/outage/own-turns.ts';
+import { SharePace } from '../../src/queue/outage/share-pace.ts';
+import { Roster, type Visitor } from '../../src/queue/visitors/roster.ts';
 import type { Happening } from '../support/happenings.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
 import { randomFrom } from '../support/random.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RoomEvent } from '../../src/queue/broadcast.ts';
-import { EndedTurns } from '../../src/queue/ended-turns.ts';
-import { SpentRecord } from '../../src/queue/spent-record.ts';
+import { EndedTurns } from '../../src/queue/recovery/ended-turns.ts';
+import { SpentRecord } from '../../src/queue/recovery/spent-record.ts';
 
 const at = { lane: 'standard', score: 7 };
 

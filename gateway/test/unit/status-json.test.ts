@@ -1,6 +1,6 @@
 import type { Status } from '@ropeline/core/protocol/status.ts';
 import { expect, test } from 'vitest';
-import { statusJson } from '../../src/queue/status-json.ts';
+import { statusJson } from '../../src/queue/visitors/status-json.ts';
 
 const least: Status = {
   room: 'demo',

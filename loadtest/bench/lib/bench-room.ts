@@ -6,7 +6,7 @@ import { RedisQueueEngine } from '../../../gateway/src/queue/redis-engine.ts';
 import { RoomCursor } from '../../../gateway/src/queue/room-cursor.ts';
 import { Rooms } from '../../../gateway/src/queue/rooms.ts';
 import { defaultRules, mergeRules, type RoomRules } from '../../../gateway/src/queue/rules.ts';
-import { newVisitorId } from '../../../gateway/src/queue/visitor-id.ts';
+import { newVisitorId } from '../../../gateway/src/queue/visitors/visitor-id.ts';
 
 /** A room and an engine of the benchmark's own to act on it. */
 export type BenchRoom = {

@@ -8,12 +8,12 @@ import {
 } from '@ropeline/core/protocol/live.ts';
 import type { VisitorState } from '@ropeline/core/protocol/status.ts';
 import { Value } from 'typebox/value';
-import type { GivenTurn, Outlet, Sender } from '../../queue/fan-out.ts';
 import type { LiveRoom } from '../../queue/live-room.ts';
-import { statusOf, tellNumbers, toldState } from '../../queue/numbers.ts';
+import { statusOf, tellNumbers, toldState } from '../../queue/numbers/numbers.ts';
 import { reasonOf } from '../../queue/room-state.ts';
-import { isOver, type Visitor } from '../../queue/roster.ts';
-import { statusJson, tickJson } from '../../queue/status-json.ts';
+import type { GivenTurn, Outlet, Sender } from '../../queue/visitors/fan-out.ts';
+import { isOver, type Visitor } from '../../queue/visitors/roster.ts';
+import { statusJson, tickJson } from '../../queue/visitors/status-json.ts';
 import type { RequestView, Socket, SocketHandler, UpgradeDecision } from '../../transport/http.ts';
 import type { Context } from '../context.ts';
 import { placeTicketOf } from '../credentials.ts';

@@ -1,7 +1,7 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { Problem } from '@ropeline/core/protocol/problem-codes.ts';
 import type { Status } from '@ropeline/core/protocol/status.ts';
-import { publicRoom, statusOf } from '../../queue/numbers.ts';
+import { publicRoom, statusOf } from '../../queue/numbers/numbers.ts';
 import type { Header } from '../../transport/http.ts';
 import { queryOf } from '../answers.ts';
 import { hasTestCookie, placeTicketOf, setPlaceCookie, setTestCookie } from '../credentials.ts';

@@ -1,8 +1,8 @@
 import { AppError } from '@ropeline/core/errors.ts';
-import { publicRoom, statusOf } from '../../queue/numbers.ts';
-import type { Visitor } from '../../queue/roster.ts';
-import { statusJson } from '../../queue/status-json.ts';
-import type { FindResult } from '../../queue/visits.ts';
+import { publicRoom, statusOf } from '../../queue/numbers/numbers.ts';
+import type { Visitor } from '../../queue/visitors/roster.ts';
+import { statusJson } from '../../queue/visitors/status-json.ts';
+import type { FindResult } from '../../queue/visitors/visits.ts';
 import type { Header } from '../../transport/http.ts';
 import { redirect, respondJson, respondJsonText, roomAddress } from '../answers.ts';
 import { ClaimBody, JoinBody, readBody } from '../bodies.ts';

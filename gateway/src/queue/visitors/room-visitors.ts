@@ -1,7 +1,7 @@
-import { unscored } from './draw-score.ts';
-import type { QueueEngine } from './engine.ts';
+import { unscored } from '../draw/draw-score.ts';
+import type { QueueEngine } from '../engine.ts';
+import type { RoomCursor } from '../room-cursor.ts';
 import { type Known, RecentEvents } from './recent-events.ts';
-import type { RoomCursor } from './room-cursor.ts';
 import { isOver, Roster, type Visitor, type VisitorFacts } from './roster.ts';
 import { type Facts, foundAs, outcomeOf, type VisitorEvent } from './visitor-events.ts';
 

@@ -1,5 +1,5 @@
 import type { PublicDraw } from '@ropeline/core/protocol/status.ts';
-import type { RoomRules } from './rules.ts';
+import type { RoomRules } from '../rules.ts';
 
 /** What Redis keeps of a run's draw, in fields `draw.*` of the pacer (lua/include/opening.lua). Times in Unix ms. */
 export type DrawState = {

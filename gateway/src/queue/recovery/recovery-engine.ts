@@ -1,8 +1,8 @@
 import type { RedisClient } from '@ropeline/core/redis/connect.ts';
-import { accepted } from './accepted.ts';
-import { Batcher } from './batcher.ts';
+import { accepted } from '../accepted.ts';
+import { Batcher } from '../batcher.ts';
+import type { RoomCursor } from '../room-cursor.ts';
 import { countEntries, readSpent, restoreRoom, type SpentPage } from './recovery-scripts.ts';
-import type { RoomCursor } from './room-cursor.ts';
 
 /** A valid entry token, as far as its session is concerned. */
 export type SeenEntry = {

@@ -1,5 +1,6 @@
 import type { RedisClient } from '@ropeline/core/redis/connect.ts';
-import { accepted } from './accepted.ts';
+import { accepted } from '../accepted.ts';
+import type { RoomCursor } from '../room-cursor.ts';
 import {
   advanceDraw,
   type BeaconAnswer,
@@ -10,7 +11,6 @@ import {
   sealDraw,
 } from './draw-scripts.ts';
 import { type DrawState, keptDrawFields } from './draw-state.ts';
-import type { RoomCursor } from './room-cursor.ts';
 
 export type DrawWork = {
   readonly gateway: string;

@@ -1,9 +1,9 @@
-import type { RoomEvent } from './broadcast.ts';
+import type { RoomEvent } from '../broadcast.ts';
+import type { Stock } from '../engine.ts';
+import { isOwnTurn } from '../outage/own-turns.ts';
 import type { EndedTurns } from './ended-turns.ts';
-import type { Stock } from './engine.ts';
 import { Exceptions } from './exceptions.ts';
 import { isPassed, type LastAdmitted, lastAt, nobodyAdmitted, raised } from './last-admitted.ts';
-import { isOwnTurn } from './own-turns.ts';
 import { parseWord, type SpentWord } from './spent-words.ts';
 
 type Turn = Extract<SpentWord, { readonly kind: 'turn' }>;

@@ -1,13 +1,13 @@
-import type { RoomEvent } from './broadcast.ts';
-import { unscored } from './draw-score.ts';
+import type { RoomEvent } from '../broadcast.ts';
+import { unscored } from '../draw/draw-score.ts';
+import { nobodyAdmitted } from '../recovery/last-admitted.ts';
+import type { RoomMetrics } from '../room-metrics.ts';
+import type { RoomRules } from '../rules.ts';
+import type { RoomReading } from '../scripts.ts';
+import type { Visitor } from '../visitors/roster.ts';
 import { type Pace, paceOf } from './estimate.ts';
-import { nobodyAdmitted } from './last-admitted.ts';
 import { Outflow } from './outflow.ts';
 import { judge, promises } from './promise.ts';
-import type { RoomMetrics } from './room-metrics.ts';
-import type { Visitor } from './roster.ts';
-import type { RoomRules } from './rules.ts';
-import type { RoomReading } from './scripts.ts';
 import { RankSketch } from './sketch.ts';
 import { SketchDraft } from './sketch-draft.ts';
 

@@ -1,5 +1,5 @@
 import { defineScript, type Script } from '@ropeline/core/redis/script.ts';
-import { type Answer, decodeAnswer } from './scripts.ts';
+import { type Answer, decodeAnswer } from '../scripts.ts';
 
 const keys = ['config', 'pacer', 'audit', 'codes', 'codeBatches'] as const;
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from '@ropeline/core/log.ts';
+import { EpochLost, type QueueEngine } from '../engine.ts';
+import type { RoomCursor } from '../room-cursor.ts';
 import type { Draw } from './draw.ts';
 import { commitmentOf, drawKey, drawnScore, ParticipantsHash } from './draw-score.ts';
 import type { DrawStep, Participant } from './draw-scripts.ts';
 import { type DrawPhase, type DrawState, knowsMore, noDraw } from './draw-state.ts';
-import { EpochLost, type QueueEngine } from './engine.ts';
-import type { RoomCursor } from './room-cursor.ts';
 
 /** Scores of one step: some 3 ms here, 5 ms of Redis. */
 const scoresAStep = 500;

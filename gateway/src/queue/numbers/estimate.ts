@@ -1,6 +1,6 @@
 import type { Eta } from '@ropeline/core/protocol/status.ts';
+import type { RoomRules } from '../rules.ts';
 import type { Outflow } from './outflow.ts';
-import type { RoomRules } from './rules.ts';
 
 /** How fast a room's line moves, and why. */
 export type Pace = {

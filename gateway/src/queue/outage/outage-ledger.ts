@@ -1,5 +1,5 @@
-import type { Entered } from './engine.ts';
-import type { Visitor } from './roster.ts';
+import type { Entered } from '../engine.ts';
+import type { Visitor } from '../visitors/roster.ts';
 
 /** A turn or session that Redis does not know of yet. */
 export type Given = {

@@ -1,4 +1,4 @@
-import type { VisitorEvent } from './visitor-events.ts';
+import type { VisitorEvent } from '../visitors/visitor-events.ts';
 
 const windowSeconds = 60;
 /** What a prior expectation weighs, in admissions: after as many measured ones it counts for half. */

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '@ropeline/core/log.ts';
-import type { Draw } from './draw.ts';
-import { keptDrawFields } from './draw-state.ts';
+import type { Draw } from '../draw/draw.ts';
+import { keptDrawFields } from '../draw/draw-state.ts';
+import type { QueueEngine } from '../engine.ts';
+import type { RoomCursor } from '../room-cursor.ts';
+import type { RoomMetrics } from '../room-metrics.ts';
+import { type Flags, flagFields } from '../room-state.ts';
+import { toFields } from '../rule-fields.ts';
+import type { RoomRules } from '../rules.ts';
+import type { RoomReading } from '../scripts.ts';
+import { SharedReading } from '../shared-reading.ts';
+import type { RoomVisitors } from '../visitors/room-visitors.ts';
 import type { EndedTurns } from './ended-turns.ts';
-import type { QueueEngine } from './engine.ts';
-import type { RoomCursor } from './room-cursor.ts';
-import type { RoomMetrics } from './room-metrics.ts';
-import { type Flags, flagFields } from './room-state.ts';
-import type { RoomVisitors } from './room-visitors.ts';
-import { toFields } from './rule-fields.ts';
-import type { RoomRules } from './rules.ts';
-import type { RoomReading } from './scripts.ts';
-import { SharedReading } from './shared-reading.ts';
 import { readSpentRecord, restoreSpentRecord } from './spent-pages.ts';
 import { SpentRecord } from './spent-record.ts';
 

@@ -6,13 +6,13 @@ import type {
   Status,
   VisitorState,
 } from '@ropeline/core/protocol/status.ts';
-import { publicDraw } from './draw-state.ts';
+import { publicDraw } from '../draw/draw-state.ts';
+import type { LiveRoom } from '../live-room.ts';
+import { reasonOf } from '../room-state.ts';
+import { jittered, nearRanks, updateIntervalMs } from '../visitors/fan-out.ts';
+import type { Visitor } from '../visitors/roster.ts';
 import { estimate, turnsBefore } from './estimate.ts';
-import { jittered, nearRanks, updateIntervalMs } from './fan-out.ts';
-import type { LiveRoom } from './live-room.ts';
 import { promise } from './promise.ts';
-import { reasonOf } from './room-state.ts';
-import type { Visitor } from './roster.ts';
 
 /** uWebSockets.js closes a connection idle for about 8 s, so polls come at most 5 s apart. */
 const slowestPollMs = 5_000;

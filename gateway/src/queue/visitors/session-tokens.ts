@@ -1,6 +1,6 @@
 import type { EntryClaims } from '@ropeline/core/protocol/entry.ts';
 import type { EntrySigner } from '@ropeline/core/token/entry-token.ts';
-import type { LiveRoom } from './live-room.ts';
+import type { LiveRoom } from '../live-room.ts';
 
 /** How far a verifier's clock may be behind Redis. */
 const clockSkewSeconds = 60;

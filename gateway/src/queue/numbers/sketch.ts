@@ -1,4 +1,4 @@
-import { type LastAdmitted, lastOf, nobodyAdmitted } from './last-admitted.ts';
+import { type LastAdmitted, lastOf, nobodyAdmitted } from '../recovery/last-admitted.ts';
 
 /** How many ranks at the front are known exactly. */
 export const exactRanks = 1_000;

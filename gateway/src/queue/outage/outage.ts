@@ -1,15 +1,15 @@
 import type { Logger } from '@ropeline/core/log.ts';
-import { type ClaimOutcome, CursorStale, type Entered, EpochLost, type JoinRefusal } from './engine.ts';
-import { isPassed, nobodyAdmitted } from './last-admitted.ts';
-import type { RedisLink } from './link.ts';
-import type { LiveRoom } from './live-room.ts';
+import { type ClaimOutcome, CursorStale, type Entered, EpochLost, type JoinRefusal } from '../engine.ts';
+import type { RedisLink } from '../link.ts';
+import type { LiveRoom } from '../live-room.ts';
+import { isPassed, nobodyAdmitted } from '../recovery/last-admitted.ts';
+import type { Visitor } from '../visitors/roster.ts';
+import { newVisitorId } from '../visitors/visitor-id.ts';
 import { OutageLedger, type ToTell } from './outage-ledger.ts';
 import { OwnLine } from './own-line.ts';
 import { OwnPlaces } from './own-places.ts';
 import { OwnTurns } from './own-turns.ts';
-import type { Visitor } from './roster.ts';
 import { SharePace } from './share-pace.ts';
-import { newVisitorId } from './visitor-id.ts';
 
 /** How long after Redis' last answer: a lost connection that is made again at once is no outage. */
 const startAfterMs = 2_000;

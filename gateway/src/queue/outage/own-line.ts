@@ -1,4 +1,4 @@
-import type { Visitor } from './roster.ts';
+import type { Visitor } from '../visitors/roster.ts';
 
 type Lane = { readonly weight: number };
 

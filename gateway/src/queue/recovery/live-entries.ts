@@ -1,10 +1,10 @@
 import type { EntryClaims } from '@ropeline/core/protocol/entry.ts';
+import { CursorStale, EpochLost, type QueueEngine } from '../engine.ts';
+import { isOfOtherRun } from '../outage/own-turns.ts';
+import type { RoomCursor } from '../room-cursor.ts';
 import type { EndedTurns } from './ended-turns.ts';
-import { CursorStale, EpochLost, type QueueEngine } from './engine.ts';
-import { isOfOtherRun } from './own-turns.ts';
 import type { Recovery } from './recovery.ts';
 import type { SeenEntry } from './recovery-engine.ts';
-import type { RoomCursor } from './room-cursor.ts';
 
 type Options = {
   readonly engine: QueueEngine;

@@ -1,4 +1,4 @@
-import { drawnBelow } from './draw-score.ts';
+import { drawnBelow } from '../draw/draw-score.ts';
 
 /**
  * The last admitted scores of a lane, -1 = nobody yet. There are two: who is drawn stands before all arrivals, and

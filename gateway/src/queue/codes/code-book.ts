@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { RedisClient } from '@ropeline/core/redis/connect.ts';
-import { accepted } from './accepted.ts';
+import { accepted } from '../accepted.ts';
+import type { RoomCursor } from '../room-cursor.ts';
 import { makeCodes, withdrawCodes } from './code-scripts.ts';
 import { codeHash } from './codes.ts';
-import type { RoomCursor } from './room-cursor.ts';
 
 /** What every code of a batch grants. */
 export type Grant = {

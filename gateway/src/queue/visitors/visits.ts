@@ -1,7 +1,7 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { PlaceTicket, PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
-import { codeHash } from './codes.ts';
-import { drawnBelow } from './draw-score.ts';
+import { codeHash } from '../codes/codes.ts';
+import { drawnBelow } from '../draw/draw-score.ts';
 import {
   type ClaimOutcome,
   CursorStale,
@@ -9,8 +9,8 @@ import {
   type JoinOutcome,
   type JoinRefusal,
   type Place,
-} from './engine.ts';
-import type { LiveRoom } from './live-room.ts';
+} from '../engine.ts';
+import type { LiveRoom } from '../live-room.ts';
 import { isOver, type Visitor } from './roster.ts';
 import { foundAs } from './visitor-events.ts';
 import { newVisitorId } from './visitor-id.ts';

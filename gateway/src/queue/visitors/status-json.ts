@@ -1,5 +1,5 @@
 import type { Eta, Reason, Status } from '@ropeline/core/protocol/status.ts';
-import type { Numbers } from './numbers.ts';
+import type { Numbers } from '../numbers/numbers.ts';
 
 /**
  * The JSON of a status, which every poll and join answers, at a third of what `JSON.stringify` costs. All its words are

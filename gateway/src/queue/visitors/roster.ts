@@ -1,5 +1,5 @@
 import type { Reason, VisitorState } from '@ropeline/core/protocol/status.ts';
-import type { Promised } from './promise.ts';
+import type { Promised } from '../numbers/promise.ts';
 
 /** Somebody on this gateway who wants to hear of a visitor: an open socket. */
 export type Watcher = {

@@ -1,5 +1,5 @@
-import type { RoomEvent } from './broadcast.ts';
-import type { Found } from './engine.ts';
+import type { RoomEvent } from '../broadcast.ts';
+import type { Found } from '../engine.ts';
 import type { Visitor, VisitorFacts } from './roster.ts';
 
 /**

@@ -1,6 +1,6 @@
-import type { QueueEngine } from './engine.ts';
+import type { QueueEngine } from '../engine.ts';
+import type { RoomCursor } from '../room-cursor.ts';
 import type { SpentPart } from './recovery-engine.ts';
-import type { RoomCursor } from './room-cursor.ts';
 import type { SpentRecord } from './spent-record.ts';
 
 const chunkSize = 500;
