@@ -44,12 +44,13 @@ export class RoomCursor {
 
   /** Run of a ticket; one given while the run was a guess is of this one. */
   runOf({ run, epochId }: Pick<PlaceTicket, 'run' | 'epochId'>): number {
+    if (this.guessedEpochs.length === 0) return run;
     return this.guessedEpochs.includes(withoutRedis(epochId)) ? this.run : run;
   }
 
   /** Whether a ticket is of this epoch, also one that a gateway gave in it while Redis was away. */
   isOf({ epochId }: Pick<PlaceTicket, 'epochId'>): boolean {
-    return withoutRedis(epochId) === this.epochId;
+    return epochId === this.epochId || withoutRedis(epochId) === this.epochId;
   }
 
   saw(sequence: number): void {

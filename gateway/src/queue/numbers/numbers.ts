@@ -28,7 +28,7 @@ const none: Numbers = { position: null, ahead: null, waiting: null, etaSeconds: 
 
 /** Position and estimate of a visitor, from memory. `state` is the room's, if it is known already. */
 export function numbersOf(room: LiveRoom, visitor: Visitor, state: RoomState = room.state): Numbers {
-  if (visitor.state !== 'waiting' || room.isBeforeOpening) return none;
+  if (visitor.state !== 'waiting' || (state !== 'open' && room.isBeforeOpening)) return none;
   const position = room.rankOf(visitor);
   if (position === undefined) return none;
   const waiting = Math.max(position, room.sketches[visitor.lane]?.waiting ?? 0);
@@ -59,17 +59,17 @@ export function tellNumbers(
   visitor: Visitor,
   state: RoomState = room.state,
 ): Numbers & { readonly reason: Reason | undefined } {
-  const numbers = numbersOf(room, visitor, state);
-  const reason = reasonOf(state, room.link);
-  const { etaSeconds } = numbers;
-  if (etaSeconds === null) {
-    if (visitor.promised !== undefined)
-      visitor.promised = { first: visitor.promised.first, latest: undefined };
-    return { ...numbers, reason };
+  const { position, ahead, waiting, etaSeconds } = numbersOf(room, visitor, state);
+  // Every poll and every socket's numbers come by here, mostly of a room that is open.
+  let reason = state === 'open' ? undefined : reasonOf(state, room.link);
+  if (etaSeconds !== null) {
+    const noted = promise(visitor.promised, etaSeconds, room.pace.basis, room.cursor.now());
+    visitor.promised = noted.promised;
+    reason ??= noted.reason;
+  } else if (visitor.promised?.latest !== undefined) {
+    visitor.promised = { first: visitor.promised.first, latest: undefined };
   }
-  const noted = promise(visitor.promised, etaSeconds, room.pace.basis, room.cursor.now());
-  visitor.promised = noted.promised;
-  return { ...numbers, reason: reason ?? noted.reason };
+  return { position, ahead, waiting, etaSeconds, reason };
 }
 
 /** The wire's *status* of a visitor, told now. `place` is a fresh ticket to take over. */
