@@ -278,7 +278,7 @@ test('while Redis is away joins get 503, sockets stay and are told, and all goes
     server.stop(),
   );
   expect(back.port).toBe(redis.port);
-  await until(() => gateway.room.link === 'up');
+  await until(() => gateway.room.link === 'up', 20_000);
   const joined = await until(async () => {
     const answer = await fetch(at(gateway, '/join'), { method: 'POST' });
     return answer.status === 201 ? ((await answer.json()) as Status) : undefined;
