@@ -16,8 +16,8 @@ const batchItems = 100;
 const inFlight = 4;
 const roundMs = 2_000;
 const rounds = 2;
-const keysPerItem = 6;
-const argsPerItem = 12;
+const keysPerItem = 7;
+const argsPerItem = 13;
 
 /** What reserve_units writes for a taken item, and nothing else. */
 const bareWrites = `
@@ -25,18 +25,18 @@ for i = 0, (#ARGV - 3) / ${argsPerItem} - 1 do
   local k, a = 4 + i * ${keysPerItem}, 4 + i * ${argsPerItem}
   local flat = {
     'orderId', ARGV[a], 'version', 1, 'state', 'RESERVED', 'offerId', ARGV[a + 1], 'memberId', ARGV[a + 2],
-    'units', ARGV[a + 3], 'quantity', ARGV[a + 3], 'amountMinor', ARGV[a + 4], 'currency', ARGV[a + 5],
-    'attempt', 0, 'entry', ARGV[a + 6], 'idempotencyKey', ARGV[a + 7], 'bodyHash', ARGV[a + 8],
+    'units', ARGV[a + 4], 'quantity', ARGV[a + 3], 'amountMinor', ARGV[a + 5], 'currency', ARGV[a + 6],
+    'attempt', 0, 'entry', ARGV[a + 7], 'idempotencyKey', ARGV[a + 8], 'bodyHash', ARGV[a + 9],
     'holdUntil', 1800000000000, 'createdAt', 1800000000000, 'updatedAt', 1800000000000,
   }
   redis.call('HINCRBY', KEYS[k], 'held', 1)
-  redis.call('HINCRBY', KEYS[k + 1], ARGV[a + 2], 1)
-  redis.call('INCRBY', KEYS[k + 2], 1)
-  redis.call('PEXPIRE', KEYS[k + 2], ARGV[3])
-  redis.call('SET', KEYS[k + 3], ARGV[a], 'PX', ARGV[3])
-  redis.call('ZADD', KEYS[k + 4], 1800000000000, ARGV[a])
-  redis.call('PEXPIRE', KEYS[k + 4], ARGV[3])
-  redis.call('HSET', KEYS[k + 5], unpack(flat))
+  redis.call('HINCRBY', KEYS[k + 2], ARGV[a + 2], 1)
+  redis.call('INCRBY', KEYS[k + 3], 1)
+  redis.call('PEXPIRE', KEYS[k + 3], ARGV[3])
+  redis.call('SET', KEYS[k + 4], ARGV[a], 'PX', ARGV[3])
+  redis.call('ZADD', KEYS[k + 5], 1800000000000, ARGV[a])
+  redis.call('PEXPIRE', KEYS[k + 5], ARGV[3])
+  redis.call('HSET', KEYS[k + 6], unpack(flat))
   redis.call('XADD', KEYS[3], '*', unpack(flat))
   redis.call('ZADD', KEYS[2], 1800000000000, ARGV[a])
 end
@@ -124,9 +124,23 @@ async function keepSending(
         `testuser${lane}-${items + at}`,
         `v${lane}-${items + at}.1`,
       ];
-      names.push(keys.offer(1), keys.members(1), keys.entryUnits(1, entry), keys.idempotency(1, member, 'k'));
-      names.push(keys.memberOrders(member), keys.order(orderId));
-      words.push(orderId, 1, member, 1, 50_000, 'KRW', entry, 'k', 'bodybodybodybodybodybo', 300_000, 0, 4);
+      names.push(keys.offer(1), keys.units(1), keys.members(1), keys.entryUnits(1, entry));
+      names.push(keys.idempotency(1, member, 'k'), keys.memberOrders(member), keys.order(orderId));
+      words.push(
+        orderId,
+        1,
+        member,
+        1,
+        1,
+        50_000,
+        'KRW',
+        entry,
+        'k',
+        'bodybodybodybodybodybo',
+        300_000,
+        0,
+        4,
+      );
     }
     await send(redis, names, words);
     items += batchItems;

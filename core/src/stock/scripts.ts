@@ -5,7 +5,7 @@ import { defineScript } from '../redis/script.ts';
 export type Reply = readonly (string | number)[];
 const flat = (raw: unknown): Reply => raw as Reply;
 
-const orderKeys = ['offer', 'members', 'entryUnits', 'order'] as const;
+const orderKeys = ['offer', 'units', 'members', 'entryUnits', 'order'] as const;
 
 export const prepareOffer = defineScript(
   { file: 'prepare_offer', keys: ['epoch', 'offer'], args: ['epochId', 'capacity'] },
@@ -25,7 +25,7 @@ export const reserveUnits = defineScript(
   {
     file: 'reserve_units',
     keys: ['epoch', 'holds', 'outbox'],
-    repeatedKeys: ['offer', 'members', 'entryUnits', 'idempotency', 'memberOrders', 'order'],
+    repeatedKeys: ['offer', 'units', 'members', 'entryUnits', 'idempotency', 'memberOrders', 'order'],
     args: ['epochId', 'outboxLimit', 'keepMs'],
   },
   flat,

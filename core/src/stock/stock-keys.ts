@@ -12,6 +12,8 @@ export type StockKeys = {
   readonly cursor: string;
   /** hash: capacity, held, sold. */
   readonly offer: (offerId: number) => string;
+  /** hash: named unit -> order, of those held or sold; offers of kind `pool` have none. */
+  readonly units: (offerId: number) => string;
   /** hash: member -> units held and bought; who ever ordered keeps a field. */
   readonly members: (offerId: number) => string;
   /** string: units that an entry holds and has bought of an offer. */
@@ -37,6 +39,7 @@ export function stockKeys(partition: number): StockKeys {
     outbox: at('outbox'),
     cursor: at('cursor'),
     offer: (offerId) => at('offer', offerId),
+    units: (offerId) => at('units', offerId),
     members: (offerId) => at('members', offerId),
     entryUnits: (offerId, jti) => at('entry-units', offerId, plain(jti)),
     idempotency: (offerId, memberId, key) => at('key', offerId, plain(memberId), plain(key)),

@@ -282,3 +282,37 @@ it('makes order ids that are UUIDv7 and name their partition', () => {
   for (const partition of [0, 7, 255]) expect(partitionOfOrder(newOrderId(partition))).toBe(partition);
   expect(partitionOfOrder('018f6b5e-8a3c-4c1a-9a3c-8f6b5e8a3c01')).toBeUndefined();
 });
+
+it('gives a named unit to one order, all or none, and frees it by name', async () => {
+  const { stock, redis } = test;
+  await prepare(stock, 1, 4);
+  const [first, overlapping, wrong, other] = await reserve(stock, [
+    { memberId: 'a', quantity: 2, units: 'A1,A2' },
+    { memberId: 'b', quantity: 2, units: 'A2,A3' },
+    { memberId: 'c', quantity: 3, units: 'A3,A4' },
+    { memberId: 'd', quantity: 1, units: 'A3' },
+  ]);
+  expect([first?.code, overlapping?.code, wrong?.code, other?.code]).toEqual([1, 11, 9, 1]);
+  const units = stock.keysOf(0).units(1);
+  const orderOf = (reply: typeof first): string => reply?.orderId ?? '';
+  expect(await redis.hgetall(units)).toEqual({ A1: orderOf(first), A2: orderOf(first), A3: orderOf(other) });
+  expect(await cancel(stock, orderOf(first))).toBe(1);
+  expect(await redis.hgetall(units)).toEqual({ A3: orderOf(other) });
+  expect(await counts(stock, 1)).toEqual({ capacity: 4, held: 1, sold: 0 });
+  const [again] = await reserve(stock, [{ memberId: 'b', quantity: 1, units: 'A2' }]);
+  // A second cancel of the first order must not take the unit from who has it now.
+  expect(await cancel(stock, orderOf(first))).toBe(2);
+  expect(await redis.hgetall(units)).toEqual({ A2: orderOf(again), A3: orderOf(other) });
+});
+
+it('says taken while other named units are free, and sold out or all held when none is', async () => {
+  const { stock } = test;
+  await prepare(stock, 1, 2);
+  const [a] = await reserve(stock, [{ memberId: 'a', quantity: 1, units: 'A1', holdMs: 0 }]);
+  expect(a?.code).toBe(1);
+  const ask = async (): Promise<number | undefined> =>
+    (await reserve(stock, [{ memberId: 'z', quantity: 1, units: 'A1' }]))[0]?.code;
+  expect(await ask()).toBe(11);
+  await reserve(stock, [{ memberId: 'b', quantity: 1, units: 'A2' }]);
+  expect(await ask()).toBe(5);
+});

@@ -8,6 +8,8 @@ export type ReserveItem = {
   readonly offerId: number;
   readonly memberId: string;
   readonly quantity: number;
+  /** The quantity in digits, or as many names in a comma list. */
+  readonly units: string;
   readonly amountMinor: number;
   readonly currency: string;
   /** `jti`, empty = none. */
@@ -112,6 +114,7 @@ export class ReserveBatcher {
 export function itemKeys(keys: StockKeys, item: ReserveItem): readonly string[] {
   return [
     keys.offer(item.offerId),
+    keys.units(item.offerId),
     keys.members(item.offerId),
     keys.entryUnits(item.offerId, item.entry),
     keys.idempotency(item.offerId, item.memberId, item.idempotencyKey),
@@ -127,6 +130,7 @@ export function itemArgs(item: ReserveItem): readonly (string | number)[] {
     item.offerId,
     item.memberId,
     item.quantity,
+    item.units,
     item.amountMinor,
     item.currency,
     item.entry,

@@ -1,7 +1,7 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
-import type { Offer } from './offer.ts';
+import type { Offer, Seat } from './offer.ts';
 
 const refreshMs = 5_000;
 
@@ -64,14 +64,47 @@ export class OfferCatalog {
 
   async #read(): Promise<void> {
     const { rows } = await this.#pool.query<OfferRow>(selectOffers);
-    this.#offers = new Map(rows.map((row) => [row.id, decode(row)]));
+    const seats = await this.#readSeats(rows);
+    this.#offers = new Map(
+      rows.map((row) => [
+        row.id,
+        decode(row, seats.get(row.id) ?? this.#offers.get(row.id)?.seats ?? noSeats),
+      ]),
+    );
+  }
+
+  /** Seat maps of offers that are new or have changed: a map is as large as a house. */
+  async #readSeats(rows: readonly OfferRow[]): Promise<Map<number, Map<string, Seat>>> {
+    const stale = rows.filter(
+      ({ id, kind, version }) => kind === 'seats' && this.#offers.get(id)?.version !== version,
+    );
+    const maps = new Map(stale.map(({ id }) => [id, new Map<string, Seat>()]));
+    if (stale.length === 0) return maps;
+    const { rows: seats } = await this.#pool.query<SeatRow>(selectSeats, [[...maps.keys()]]);
+    for (const { offer_id, seat, section, price_minor } of seats)
+      maps.get(offer_id)?.set(seat, { section, priceMinor: Number(price_minor) });
+    return maps;
   }
 }
 
 const selectOffers = `
-  select offer_id as id, kind, title, capacity, price_minor, currency, rooms, stock_room, per_entry, per_member, created_at
+  select offer_id as id, kind, title, capacity, price_minor, currency, rooms, stock_room, per_entry, per_member,
+    to_char(first_night, 'YYYY-MM-DD') as first_night, to_char(end_of_nights, 'YYYY-MM-DD') as end_of_nights, time_zone,
+    shards, host_id, version, withdrawn_at is not null as is_withdrawn, created_at
   from offers
   order by offer_id`;
+
+const selectSeats = `
+  select offer_id, seat, section, price_minor from seats where offer_id = any($1::integer[]) order by offer_id, at`;
+
+const noSeats: ReadonlyMap<string, Seat> = new Map();
+
+type SeatRow = {
+  readonly offer_id: number;
+  readonly seat: string;
+  readonly section: string;
+  readonly price_minor: string;
+};
 
 type OfferRow = {
   readonly id: number;
@@ -85,16 +118,38 @@ type OfferRow = {
   readonly stock_room: string | null;
   readonly per_entry: number | null;
   readonly per_member: number | null;
+  readonly first_night: string | null;
+  readonly end_of_nights: string | null;
+  readonly time_zone: string | null;
+  readonly shards: number;
+  readonly host_id: string | null;
+  readonly version: number;
+  readonly is_withdrawn: boolean;
   readonly created_at: Date;
 };
 
-function decode({ price_minor, stock_room, per_entry, per_member, created_at, ...same }: OfferRow): Offer {
+function decode(row: OfferRow, seats: ReadonlyMap<string, Seat>): Offer {
+  const { id, kind, title, capacity, currency, rooms, shards, version, first_night, end_of_nights } = row;
   return {
-    ...same,
-    priceMinor: Number(price_minor),
-    stockRoom: stock_room,
-    perEntry: per_entry,
-    perMember: per_member,
-    createdAt: created_at.getTime(),
+    id,
+    kind,
+    title,
+    capacity,
+    currency,
+    rooms,
+    shards,
+    version,
+    seats,
+    priceMinor: Number(row.price_minor),
+    stockRoom: row.stock_room,
+    perEntry: row.per_entry,
+    perMember: row.per_member,
+    nights:
+      first_night === null || end_of_nights === null
+        ? null
+        : { first: first_night, end: end_of_nights, timeZone: row.time_zone },
+    hostId: row.host_id,
+    isWithdrawn: row.is_withdrawn,
+    createdAt: row.created_at.getTime(),
   };
 }

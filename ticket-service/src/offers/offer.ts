@@ -16,6 +16,30 @@ export type Offer = {
   readonly perEntry: number | null;
   /** Most units that one member may hold and have bought; null = no limit. */
   readonly perMember: number | null;
+  /** Of kind `seats`: the map, in its order; else empty. */
+  readonly seats: ReadonlyMap<string, Seat>;
+  /** Of kind `nights`; else null. */
+  readonly nights: Nights | null;
+  /** Over how many partitions a pool is spread. */
+  readonly shards: number;
+  /** Whose offer it is; null = nobody's. */
+  readonly hostId: string | null;
+  /** No longer for sale; what is held and sold stays. */
+  readonly isWithdrawn: boolean;
+  /** Grows with every change. */
+  readonly version: number;
   /** Unix ms. */
   readonly createdAt: number;
+};
+
+export type Seat = {
+  readonly section: string;
+  readonly priceMinor: number;
+};
+
+/** Nights for sale, `[first, end)`, dates as `YYYY-MM-DD` in the hotel's zone. */
+export type Nights = {
+  readonly first: string;
+  readonly end: string;
+  readonly timeZone: string | null;
 };

@@ -107,8 +107,8 @@ export class StockOrders {
             cancelOrder,
             partition,
             (keys) => [
-              ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.members(offerId)],
-              ...[keys.entryUnits(offerId, entry), keys.order(orderId)],
+              ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.units(offerId)],
+              ...[keys.members(offerId), keys.entryUnits(offerId, entry), keys.order(orderId)],
             ],
             [move.declined ?? 0, releasedChannel],
           ),

@@ -9,22 +9,43 @@ import type { OrderDesk } from '../orders/order-desk.ts';
 import type { Found, OrderLookup } from '../orders/order-lookup.ts';
 import type { OrderSaga } from '../orders/order-saga.ts';
 import type { CancelOutcome, PayOutcome } from '../orders/outcomes.ts';
+import type { WantedUnits } from '../orders/wanted-units.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
 
-const OrderWish = Type.Object(
+const offerId = Type.Integer({ minimum: 1, maximum: 2_147_483_647 });
+const night = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: "A date in the hotel's zone" });
+const closed = { additionalProperties: false } as const;
+
+/** One of the three, as the offer's kind asks for. */
+const OrderWish = Type.Union(
+  [
+    Type.Object({ offerId, quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }) }, closed),
+    Type.Object(
+      {
+        offerId,
+        seats: Type.Array(Type.String({ minLength: 1, maxLength: 16 }), { minItems: 1, maxItems: 100 }),
+      },
+      closed,
+    ),
+    Type.Object({ offerId, from: night, to: night }, closed),
+  ],
   {
-    offerId: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
-    quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    examples: [
+      { offerId: 1, quantity: 2 },
+      { offerId: 2, seats: ['A1', 'A2'] },
+      { offerId: 3, from: '2026-12-30', to: '2027-01-02' },
+    ],
   },
-  { additionalProperties: false, examples: [{ offerId: 1, quantity: 2 }] },
 );
 
 const OrderAnswer = Type.Object({
   orderId: Type.String(),
   offerId: Type.Integer(),
   state: Type.Enum(orderStates),
-  units: Type.Integer({ description: 'How many, of a `pool` offer' }),
+  units: Type.Union([Type.Integer(), Type.Array(Type.String())], {
+    description: 'How many, of a `pool`; which, of `seats` and `nights`',
+  }),
   amount: Type.Object({ minor: Type.Integer(), currency: Type.String() }),
   holdUntil: Type.Integer({
     description: 'Unix ms; of RESERVED orders, when the units come free unless paid',
@@ -68,7 +89,14 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
           201: OrderAnswer,
           ...problems(
             ...(['bad-request', 'idempotency-key-required', 'login-required', 'entry-required'] as const),
-            ...(['entry-bound', 'entry-wrong-room', 'unknown-offer', 'sold-out', 'all-held'] as const),
+            ...([
+              'entry-bound',
+              'entry-wrong-room',
+              'unknown-offer',
+              'sold-out',
+              'all-held',
+              'taken',
+            ] as const),
             ...(['limit-reached', 'hold-lost', 'idempotency-mismatch', 'not-ready', 'unavailable'] as const),
           ),
         },
@@ -78,7 +106,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       const { kind, order } = await desk.place({
         offer: offerOf(request),
         memberId: memberIn(request).id,
-        quantity: request.body.quantity,
+        wanted: wantedIn(request.body),
         entry: request.entry?.jti,
         idempotencyKey: idempotencyKey(request),
       });
@@ -175,6 +203,10 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
   );
 }
 
+function wantedIn({ offerId: _, ...wanted }: Static<typeof OrderWish>): WantedUnits {
+  return wanted;
+}
+
 function orderIdIn({ params }: FastifyRequest): string {
   return (params as Static<typeof OrderId>).id.toLowerCase();
 }
@@ -232,5 +264,9 @@ function idempotencyKey({ headers }: FastifyRequest): string {
 function orderAnswer(order: OrderRecord): Static<typeof OrderAnswer> {
   const { orderId, offerId, state, units, amountMinor, currency, holdUntil, createdAt, version } = order;
   const amount = { minor: amountMinor, currency };
-  return { orderId, offerId, state, units: Number(units), amount, holdUntil, createdAt, version };
+  return { orderId, offerId, state, units: unitsAnswer(units), amount, holdUntil, createdAt, version };
+}
+
+function unitsAnswer(units: string): number | string[] {
+  return /^\d+$/.test(units) ? Number(units) : units.split(',');
 }

@@ -103,7 +103,7 @@ export function sourceRoutes(app: FastifyInstance, parts: Parts): void {
       const { order } = await parts.desk.place({
         offer: offerOf(request),
         memberId: memberIn(request).id,
-        quantity: 1,
+        wanted: { quantity: 1 },
         entry: request.entry?.jti,
         idempotencyKey: '',
         atOnce: true,
