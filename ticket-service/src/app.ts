@@ -65,7 +65,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   await catalog.start();
   onStop(() => catalog.stop());
   const offers = () => catalog.list();
-  const stock = new Inventory({ gate, subscriber, log, offerIds: () => offers().map(({ id }) => id) });
+  const stock = new Inventory({ gate, subscriber, log, offers });
   await gate.start();
   await stock.start();
   onStop(() => stock.stop());

@@ -16,8 +16,31 @@ export const changeCapacity = defineScript(
   {
     file: 'change_capacity',
     keys: ['epoch', 'offer'],
-    args: ['epochId', 'offerId', 'capacity', 'channel'],
+    args: ['epochId', 'offerId', 'by', 'channel'],
   },
+  flat,
+);
+
+export const sendUnits = defineScript(
+  {
+    file: 'send_units',
+    keys: ['epoch', 'offer', 'transfers'],
+    args: ['epochId', 'transfer', 'offerId', 'most', 'to'],
+  },
+  flat,
+);
+
+export const receiveUnits = defineScript(
+  {
+    file: 'receive_units',
+    keys: ['epoch', 'offer', 'received'],
+    args: ['epochId', 'transfer', 'units', 'keepMs'],
+  },
+  flat,
+);
+
+export const settleTransfer = defineScript(
+  { file: 'settle_transfer', keys: ['epoch', 'offer', 'transfers'], args: ['epochId', 'transfer'] },
   flat,
 );
 

@@ -10,7 +10,11 @@ export type StockKeys = {
   readonly outbox: string;
   /** hash: what the relay has cut from the outbox and what Postgres has confirmed. */
   readonly cursor: string;
-  /** hash: capacity, held, sold. */
+  /** hash: transfer -> `offer units partition at`: units of sharded offers on their way to another partition. */
+  readonly transfers: string;
+  /** zset: transfer -> when its units were received here. */
+  readonly received: string;
+  /** hash: capacity, held, sold; of a sharded offer, of its shard here. */
   readonly offer: (offerId: number) => string;
   /** hash: named unit -> order, of those held or sold; offers of kind `pool` have none. */
   readonly units: (offerId: number) => string;
@@ -38,6 +42,8 @@ export function stockKeys(partition: number): StockKeys {
     holds: at('holds'),
     outbox: at('outbox'),
     cursor: at('cursor'),
+    transfers: at('transfers'),
+    received: at('received'),
     offer: (offerId) => at('offer', offerId),
     units: (offerId) => at('units', offerId),
     members: (offerId) => at('members', offerId),

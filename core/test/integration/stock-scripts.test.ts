@@ -199,10 +199,12 @@ it('changes capacity, but not below what is held and sold', async () => {
   const { stock, keys } = test;
   await prepare(stock, 1, 5);
   await taken(stock, { quantity: 3 });
-  const change = (capacity: number) =>
-    stock.call(changeCapacity, [keys.epoch, keys.offer(1)], [1, capacity, releasedChannel]);
-  expect(await change(2)).toEqual([4, 5, 3, 0]);
-  expect(await change(3)).toEqual([1, 3, 3, 0]);
+  const change = (by: number | string) =>
+    stock.call(changeCapacity, [keys.epoch, keys.offer(1)], [1, by, releasedChannel]);
+  expect(await change(-3)).toEqual([4, 5, 3, 0]);
+  expect(await change(-2)).toEqual([1, 3, 3, 0]);
+  for (const nonsense of ['', '-', '1.5', '--1', 'x', '9007199254740991'])
+    expect((await change(nonsense))[0], nonsense).toBe(3);
   expect((await stock.call(prepareOffer, [keys.epoch, keys.offer(1)], [99]))[0]).toBe(2);
   expect(await counts(stock)).toEqual([3, 3, 0]);
 });

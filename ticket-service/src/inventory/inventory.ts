@@ -4,39 +4,33 @@ import type { Logger } from '@ropeline/core/log.ts';
 import type { Redis } from '@ropeline/core/redis/connect.ts';
 import type { Script, ScriptArg } from '@ropeline/core/redis/script.ts';
 import { newOrderId } from '@ropeline/core/stock/order-id.ts';
-import { bindEntry, changeCapacity, type Reply } from '@ropeline/core/stock/scripts.ts';
+import { bindEntry, type Reply } from '@ropeline/core/stock/scripts.ts';
+import { homeOf, type Sharded } from '@ropeline/core/stock/shards.ts';
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
-import {
-  partitionOfEntry,
-  partitionOfOffer,
-  releasedChannel,
-  type StockKeys,
-} from '@ropeline/core/stock/stock-keys.ts';
+import { partitionOfEntry, releasedChannel, type StockKeys } from '@ropeline/core/stock/stock-keys.ts';
 import { free, type StockCounts, type StockSource } from '../offers/stock-counts.ts';
+import { type CapacityChange, changeOfferCapacity } from './change-capacity.ts';
+import { collectUnits } from './collect-units.ts';
 import { refreshStock } from './refresh-stock.ts';
 import { type ReserveAnswer, reserveAnswer } from './reserve-answer.ts';
 import { ReserveBatcher, type ReserveItem } from './reserve-batcher.ts';
 import type { StockGate } from './stock-gate.ts';
 import { isSoldOut, StockMemory } from './stock-memory.ts';
 
-export type ReserveRequest = Omit<ReserveItem, 'orderId'>;
-
-export type CapacityChange =
-  | { readonly kind: 'changed'; readonly stock: StockCounts }
-  /** Below what is held and sold: nothing changed. */
-  | { readonly kind: 'too-low'; readonly stock: StockCounts }
-  | { readonly kind: 'unknown-offer' };
+export type ReserveRequest = Omit<ReserveItem, 'orderId' | 'offerId'> & { readonly offer: Sharded };
 
 type Options = {
   readonly gate: StockGate;
   /** A connection of its own, for the channel of releases. */
   readonly subscriber: Redis;
   /** Offers whose stock is kept in memory. */
-  readonly offerIds: () => readonly number[];
+  readonly offers: () => readonly Sharded[];
   readonly log: Logger;
 };
 
 const watchMs = 500;
+/** Fetching units for one order: others may take them first, but not for ever. */
+const mostSweeps = 5;
 const entryKeepMs = 86_400_000;
 
 /**
@@ -85,22 +79,44 @@ export class Inventory implements StockSource {
     return this.#memory.soldOutTo(offerId, memberId);
   }
 
-  async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
-    const { offerId } = request;
-    const remembered = this.soldOutTo(offerId, request.memberId);
+  async reserve({ offer, ...wish }: ReserveRequest): Promise<ReserveAnswer> {
+    const remembered = this.soldOutTo(offer.id, wish.memberId);
     if (remembered !== undefined) return { kind: 'sold-out', available: free(remembered) };
-    const partition = partitionOfOffer(offerId, this.partitions);
-    const item: ReserveItem = { ...request, orderId: newOrderId(partition) };
+    const home = homeOf(offer, wish.memberId, this.partitions);
+    const item: ReserveItem = { ...wish, offerId: offer.id, orderId: newOrderId(home) };
+    const answer = await this.#reserveAt(home, offer, item);
+    if (offer.shards === 1 || (answer.kind !== 'sold-out' && answer.kind !== 'all-held')) return answer;
+    return this.#reserveWithOthers(home, offer, item);
+  }
+
+  async #reserveAt(partition: number, offer: Sharded, item: ReserveItem): Promise<ReserveAnswer> {
     try {
       const reply = await this.#batcher.reserve(partition, item);
       const answer = reserveAnswer(item, reply);
       const { capacity, held, sold } = reply;
-      if (capacity > 0) this.#memory.learn(offerId, { capacity, held, sold });
-      if (answer.kind === 'sold-out' && isSoldOut(reply)) this.#refreshSoon(offerId);
+      // One shard says nothing of the whole.
+      if (capacity > 0 && offer.shards === 1) this.#memory.learn(offer.id, { capacity, held, sold });
+      if (answer.kind === 'sold-out' && isSoldOut(reply)) this.#refreshSoon(offer);
       return answer;
     } catch (error) {
       if (error instanceof AppError) throw error;
       return this.#settle(item, partition, error);
+    }
+  }
+
+  /** The member's shard lacks units: those of the others are fetched, and only where all of them lack is it told. */
+  async #reserveWithOthers(home: number, offer: Sharded, item: ReserveItem): Promise<ReserveAnswer> {
+    for (let sweep = 1; ; sweep += 1) {
+      const collected = await collectUnits(this.stock, offer, home, item.quantity);
+      if (collected === undefined) return { kind: 'unknown-offer' };
+      const { counts, arrived } = collected;
+      const answer = arrived ? await this.#reserveAt(home, offer, item) : undefined;
+      if (answer !== undefined && answer.kind !== 'sold-out' && answer.kind !== 'all-held') return answer;
+      // Somebody else was quicker: once more, unless nothing is left to fetch.
+      if (arrived && sweep < mostSweeps) continue;
+      const available = free(counts);
+      const comesBack = counts.held > 0 && (available === 0 || item.quantity <= available + counts.held);
+      return { kind: comesBack ? 'all-held' : 'sold-out', available };
     }
   }
 
@@ -116,19 +132,10 @@ export class Inventory implements StockSource {
     return String(reply[1]);
   };
 
-  async changeCapacity(offerId: number, capacity: number): Promise<CapacityChange> {
-    const [code, ...counts] = await this.run(
-      changeCapacity,
-      partitionOfOffer(offerId, this.partitions),
-      ({ epoch, offer }) => [epoch, offer(offerId)],
-      [offerId, capacity, releasedChannel],
-    );
-    if (code === 5) return { kind: 'unknown-offer' };
-    if (code === 3) throw new AppError('bad-request', { detail: 'The capacity is not a whole number' });
-    const [now = 0, held = 0, sold = 0] = counts.map(Number);
-    const stock = { capacity: now, held, sold };
-    this.#memory.learn(offerId, stock);
-    return code === 1 ? { kind: 'changed', stock } : { kind: 'too-low', stock };
+  async changeCapacity(offer: Sharded, capacity: number): Promise<CapacityChange> {
+    const change = await changeOfferCapacity(this.stock, offer, capacity);
+    if (change.kind !== 'unknown-offer') this.#memory.learn(offer.id, change.stock);
+    return change;
   }
 
   /** Runs a script on a partition; shuts the stock when it turns out to be another one. */
@@ -161,27 +168,33 @@ export class Inventory implements StockSource {
 
   #heardOfRelease(message: string): void {
     const [offerId = Number.NaN, capacity = 0, held = 0, sold = 0] = message.split(' ').map(Number);
-    if (Number.isInteger(offerId)) this.#memory.released(offerId, { capacity, held, sold });
+    const offer = this.#options.offers().find(({ id }) => id === offerId);
+    if (offer === undefined || offer.shards === 1) {
+      if (Number.isInteger(offerId)) this.#memory.released(offerId, { capacity, held, sold });
+      return;
+    }
+    this.#memory.released(offerId);
+    this.#refreshSoon(offer);
   }
 
-  #refreshSoon(offerId: number): void {
-    if (this.#refreshing.has(offerId)) return;
-    this.#refreshing.add(offerId);
-    void this.#refresh([offerId]).finally(() => this.#refreshing.delete(offerId));
+  #refreshSoon(offer: Sharded): void {
+    if (this.#refreshing.has(offer.id)) return;
+    this.#refreshing.add(offer.id);
+    void this.#refresh([offer]).finally(() => this.#refreshing.delete(offer.id));
   }
 
   async #watch(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await this.#refresh(this.#options.offerIds());
+      await this.#refresh(this.#options.offers());
       await delay(watchMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
   /** Failure is told by the calls that matter; the memory only grows old. */
-  async #refresh(offerIds: readonly number[]): Promise<void> {
+  async #refresh(offers: readonly Sharded[]): Promise<void> {
     try {
-      if (offerIds.length > 0) await refreshStock(this.stock, this.#memory, offerIds);
+      if (offers.length > 0) await refreshStock(this.stock, this.#memory, offers);
     } catch (error) {
       this.#options.log.debug({ err: error }, 'stock cannot be read');
     }

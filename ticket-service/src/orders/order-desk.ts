@@ -49,7 +49,7 @@ export class OrderDesk {
       return { kind: 'repeated', order: (await lookup.find(old.orderId))?.order ?? old };
     }
     const answer = await inventory.reserve({
-      offerId: offer.id,
+      offer,
       memberId,
       quantity,
       units,

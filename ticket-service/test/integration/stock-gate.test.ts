@@ -22,7 +22,8 @@ async function gateOn(options: RedisOptions, relaxed: boolean) {
   const databaseUrl = await freshDatabase();
   await runMigrations(databaseUrl, log);
   const postgres = cleanedUp(connectPostgres(databaseUrl, { name: 'test', log }), (it) => it.end());
-  const prepare = (stock: Parameters<typeof prepareOfferStock>[0]) => prepareOfferStock(stock, 1, 5);
+  const prepare = (stock: Parameters<typeof prepareOfferStock>[0]) =>
+    prepareOfferStock(stock, { id: 1, shards: 1 }, 5);
   const gate = new StockGate({ redis, postgres, log, relaxed, prepare, retryMs: 20 });
   cleanedUp(gate, (it) => it.stop());
   await gate.start();
@@ -94,7 +95,8 @@ it('stays shut on an emptied Redis while Postgres has orders, and touches nothin
 it('opens an empty Redis with an empty Postgres once, whoever else does so at the same time', async () => {
   const { redis, postgres } = await gateOn({}, true);
   await redis.flushall();
-  const prepare = (stock: Parameters<typeof prepareOfferStock>[0]) => prepareOfferStock(stock, 1, 5);
+  const prepare = (stock: Parameters<typeof prepareOfferStock>[0]) =>
+    prepareOfferStock(stock, { id: 1, shards: 1 }, 5);
   const gates = Array.from({ length: 4 }, () =>
     cleanedUp(new StockGate({ redis, postgres, log, relaxed: true, prepare }), (it) => it.stop()),
   );

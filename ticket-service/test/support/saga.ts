@@ -40,7 +40,7 @@ export async function anotherSaga(
       (it) => it.stop(),
     );
     await gate.start();
-    return { redis, orders: new StockOrders(new Inventory({ gate, subscriber, log, offerIds: () => [] })) };
+    return { redis, orders: new StockOrders(new Inventory({ gate, subscriber, log, offers: () => [] })) };
   };
   const { orders } = await open();
   const reading = await open();
