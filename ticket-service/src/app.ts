@@ -12,6 +12,7 @@ import { buildHttp } from './http.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { Products } from './inventory/products.ts';
 import { StockGate } from './inventory/stock-gate.ts';
+import { TakenNames } from './inventory/taken-names.ts';
 import { AccessTokens } from './members/access-tokens.ts';
 import { LogIn } from './members/log-in.ts';
 import { Passwords } from './members/passwords.ts';
@@ -20,6 +21,7 @@ import { WorkQueue } from './members/work-queue.ts';
 import { WrongPasswords } from './members/wrong-passwords.ts';
 import { createMetrics } from './metrics.ts';
 import { OfferCatalog } from './offers/offer-catalog.ts';
+import { OfferEditor } from './offers/offer-editor.ts';
 import { prepareStock } from './offers/prepare-stock.ts';
 import { StockStreams } from './offers/stock-streams.ts';
 import { OrderDesk } from './orders/order-desk.ts';
@@ -104,6 +106,8 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     logIn: new LogIn({ pool, passwords: new Passwords(hashing), wrong: new WrongPasswords(redis) }),
     sessions: new Sessions(pool),
     catalog,
+    editor: new OfferEditor({ pool, inventory: stock, catalog }),
+    takenNames: new TakenNames(() => gate.stock),
     stock,
     streams,
     desk: new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 }),

@@ -5,11 +5,13 @@ import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import type { Products } from './inventory/products.ts';
+import type { TakenNames } from './inventory/taken-names.ts';
 import type { AccessTokens } from './members/access-tokens.ts';
 import type { LogIn } from './members/log-in.ts';
 import type { Sessions } from './members/sessions.ts';
 import type { Metrics } from './metrics.ts';
 import type { OfferCatalog } from './offers/offer-catalog.ts';
+import type { OfferEditor } from './offers/offer-editor.ts';
 import type { StockSource } from './offers/stock-counts.ts';
 import type { StockStreams } from './offers/stock-streams.ts';
 import type { OrderDesk } from './orders/order-desk.ts';
@@ -20,11 +22,13 @@ import { openApi } from './plugins/openapi.ts';
 import { answerOutages } from './plugins/outages.ts';
 import { rateLimits } from './plugins/rate-limits.ts';
 import { addStorefront } from './plugins/storefront.ts';
+import { hostOfferRoutes } from './routes/host-offers.ts';
 import { memberRoutes } from './routes/members.ts';
 import { offerRoutes } from './routes/offers.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { sourceRoutes } from './routes/source-routes.ts';
+import { unitMapRoutes } from './routes/unit-maps.ts';
 
 type Parts = {
   readonly config: Config;
@@ -38,6 +42,8 @@ type Parts = {
   readonly sessions: Sessions;
   readonly tokens: AccessTokens;
   readonly catalog: OfferCatalog;
+  readonly editor: OfferEditor;
+  readonly takenNames: TakenNames;
   readonly stock: StockSource;
   readonly streams: StockStreams;
   readonly desk: OrderDesk;
@@ -63,6 +69,8 @@ export async function buildHttp(parts: Parts): Promise<FastifyInstance> {
     memberRoutes(app, { ...parts, signupsPerMinute });
     sessionRoutes(app, { ...parts, loginsPerMinute });
     offerRoutes(app, parts);
+    unitMapRoutes(app, parts);
+    hostOfferRoutes(app, parts);
     orderRoutes(app, parts);
   });
   if (config.sourceRoutes) {

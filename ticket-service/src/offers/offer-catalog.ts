@@ -47,12 +47,24 @@ export class OfferCatalog {
     for (const id of added) this.#known.add(id);
   }
 
+  /** Withdrawn ones too: what of them is held and sold goes on. */
   list(): readonly Offer[] {
     return [...this.#offers.values()];
   }
 
   find(id: number): Offer | undefined {
     return this.#offers.get(id);
+  }
+
+  listOnSale(): readonly Offer[] {
+    return this.list().filter(({ isWithdrawn }) => !isWithdrawn);
+  }
+
+  /** Throws 404 `unknown-offer`, also for one that was withdrawn. */
+  onSale(id: number): Offer {
+    const offer = this.get(id);
+    if (offer.isWithdrawn) throw new AppError('unknown-offer');
+    return offer;
   }
 
   /** Throws 404 `unknown-offer`. */

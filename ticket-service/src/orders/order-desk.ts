@@ -48,6 +48,7 @@ export class OrderDesk {
       if (old.bodyHash !== bodyHash) throw new AppError('idempotency-mismatch');
       return { kind: 'repeated', order: (await lookup.find(old.orderId))?.order ?? old };
     }
+    if (offer.isWithdrawn) throw new AppError('unknown-offer');
     const answer = await inventory.reserve({
       offer,
       memberId,
@@ -74,7 +75,8 @@ export class OrderDesk {
    * told "sold out" from memory: they never ordered, so they have no key.
    */
   async #oldOrder({ offer, memberId, idempotencyKey }: Wish): Promise<OrderRecord | undefined> {
-    if (idempotencyKey === '' || Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
+    if (idempotencyKey === '') return undefined;
+    if (!offer.isWithdrawn && Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
     if (this.#parts.inventory.soldOutTo(offer.id, memberId) !== undefined) return undefined;
     return this.#parts.lookup.ofKey(memberId, offer.id, idempotencyKey);
   }

@@ -2,7 +2,7 @@ import { AppError } from '@ropeline/core/errors.ts';
 import { entryCookie, entryHeader } from '@ropeline/core/protocol/entry.ts';
 import type { FastifyRequest } from 'fastify';
 import type { EntryGuard } from '../entries/entry-guard.ts';
-import type { AccessTokens, Member } from '../members/access-tokens.ts';
+import { type AccessTokens, type Member, type Role, roles } from '../members/access-tokens.ts';
 import type { Offer } from '../offers/offer.ts';
 
 declare module 'fastify' {
@@ -23,6 +23,8 @@ export type Entry = {
 export type Auth = {
   /** preHandler: 401 `login-required` without a valid access token. */
   readonly requireMember: (request: FastifyRequest) => Promise<void>;
+  /** preHandler, after `requireMember`: 403 `role-required`. An admin may do what a host may. */
+  readonly requireRole: (role: Role) => (request: FastifyRequest) => Promise<void>;
   /**
    * preHandler, after `requireMember`: 401 `entry-required`, 403 `entry-wrong-room`, 403 `entry-bound`.
    * `offerOf` finds the offer that is asked for; it throws when there is none.
@@ -42,6 +44,9 @@ export function createAuth({ tokens, entries }: Options): Auth {
   return {
     async requireMember(request) {
       request.member = await memberOf(tokens, bearer(request));
+    },
+    requireRole: (wanted) => async (request) => {
+      if (roles.indexOf(memberIn(request).role) < roles.indexOf(wanted)) throw new AppError('role-required');
     },
     requireEntry: (offerOf) => async (request) => {
       const offer = offerOf(request);
