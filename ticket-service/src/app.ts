@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from '@ropeline/core/log.ts';
 import { createRegistry } from '@ropeline/core/metrics.ts';
+import { guardedProvider } from '@ropeline/core/payments/guarded-provider.ts';
+import { httpProvider } from '@ropeline/core/payments/http-provider.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { connectRedis, connectRedisForWaiting, untilReady } from '@ropeline/core/redis/connect.ts';
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
@@ -29,8 +31,8 @@ import { OrderLookup } from './orders/order-lookup.ts';
 import { OrderRows } from './orders/order-rows.ts';
 import { OrderSaga } from './orders/order-saga.ts';
 import { StockOrders } from './orders/stock-orders.ts';
-import { httpProvider } from './payments/http-provider.ts';
 import { PaymentRows } from './payments/payment-rows.ts';
+import { settlePayments } from './payments/settler.ts';
 import { createAuth } from './plugins/auth.ts';
 import { RoomSignals } from './room-signals/room-signals.ts';
 import { httpSignals } from './room-signals/send-signal.ts';
@@ -82,11 +84,16 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     ...passwordQueue,
   });
 
-  const provider = httpProvider({ url: config.paymentUrl });
+  const provider = guardedProvider(httpProvider({ url: config.paymentUrl }), {
+    onChange: (state) => log.warn({ state }, 'circuit breaker of the payment provider'),
+  });
   onStop(() => provider.close());
   const orders = new StockOrders(stock);
   const lookup = new OrderLookup(orders, new OrderRows(pool));
-  const saga = new OrderSaga({ orders, lookup, payments: new PaymentRows(pool), provider, log });
+  const payments = new PaymentRows(pool);
+  const saga = new OrderSaga({ orders, lookup, payments, provider, log });
+  const settler = settlePayments({ payments, lookup, saga, log });
+  onStop(() => settler.stop());
 
   const streams = new StockStreams(stock);
   const registry = createRegistry();

@@ -1,17 +1,20 @@
 import { ConfigError, loadSettings } from '@ropeline/core/config.ts';
 import { Lifecycle, reportReady } from '@ropeline/core/lifecycle.ts';
 import { createLog } from '@ropeline/core/log.ts';
+import { httpProvider } from '@ropeline/core/payments/http-provider.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { countDeadLetters } from '@ropeline/core/postgres/dead-letters.ts';
 import { connectRedis, connectRedisForJobs, untilReady } from '@ropeline/core/redis/connect.ts';
+import { repeat } from '@ropeline/core/repeat.ts';
 import { createApp } from './app.ts';
 import { retryDueLetters, type Try, tryLetter } from './dead-letter-tries.ts';
 import { createMetrics, observeSharedState } from './metrics.ts';
-import { repeat } from './repeat.ts';
+import { payRefunds } from './refunds.ts';
 import { settings } from './settings.ts';
 import { StockWork } from './stock-work.ts';
 
 const retryLettersEveryMs = 500;
+const refundEveryMs = 500;
 /** A chunk takes some ten ms; what takes this long hangs, and is begun anew. */
 const statementTimeoutMs = 5_000;
 
@@ -45,6 +48,10 @@ async function main(): Promise<void> {
   };
   const letters = repeat('dead letters', retryLettersEveryMs, log, () => retryDueLetters(pool, redrive));
   lifecycle.onStop('dead letters', () => letters.stop());
+  const provider = httpProvider({ url: config.paymentUrl });
+  lifecycle.onStop('payment provider', () => provider.close());
+  const refunds = repeat('refunds', refundEveryMs, log, () => payRefunds({ pool, provider, log, metrics }));
+  lifecycle.onStop('refunds', () => refunds.stop());
 
   const app = createApp({
     log,

@@ -8,6 +8,7 @@ export type WorkersMetrics = {
   readonly refused: Counter;
   readonly retries: Counter;
   readonly expired: Counter;
+  readonly refunds: Counter<'outcome'>;
   readonly chunkSeconds: Histogram;
 };
 
@@ -40,6 +41,12 @@ export function createMetrics(): WorkersMetrics {
     expired: new Counter({
       name: 'ropeline_workers_holds_expired_total',
       help: 'Holds that ran out',
+      registers,
+    }),
+    refunds: new Counter({
+      name: 'ropeline_workers_refunds_total',
+      help: 'Refunds asked for, by what the provider said',
+      labelNames: ['outcome'],
       registers,
     }),
     chunkSeconds: new Histogram({

@@ -12,6 +12,7 @@ export const settings = {
     { min: 1, max: 1_000 },
     { fallback: 400, unit: 'entries' },
   ),
+  paymentUrl: url('PAYMENT_URL', 'the payment provider, for refunds', { fallback: 'http://127.0.0.1:8082' }),
   metricsToken,
   workersToken: optionalSecret(
     'WORKERS_TOKEN',

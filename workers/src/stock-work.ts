@@ -1,6 +1,7 @@
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import type { Redis } from '@ropeline/core/redis/connect.ts';
+import { type Repeated, repeat } from '@ropeline/core/repeat.ts';
 import { expireDue, forgetPersisted } from '@ropeline/core/stock/holds.ts';
 import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
@@ -9,7 +10,6 @@ import { finishTransfers } from '@ropeline/core/stock/transfers.ts';
 import type { WorkersMetrics } from './metrics.ts';
 import { type PartitionPipeline, startPartition } from './outbox/partition-pipeline.ts';
 import { isOver } from './outbox/persist-chunk.ts';
-import { type Repeated, repeat } from './repeat.ts';
 
 type Options = {
   readonly redis: Redis;

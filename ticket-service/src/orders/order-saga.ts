@@ -1,7 +1,13 @@
 import type { Logger } from '@ropeline/core/log.ts';
+import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import type { OrderRecord, OrderState } from '@ropeline/core/stock/order-record.ts';
-import { type PaymentRow, type PaymentRows, paymentReference } from '../payments/payment-rows.ts';
-import type { PaymentProvider } from '../payments/provider.ts';
+import {
+  lostPayerMs,
+  othersCallMs,
+  type PaymentRow,
+  type PaymentRows,
+  paymentReference,
+} from '../payments/payment-rows.ts';
 import type { OrderLookup } from './order-lookup.ts';
 import type { CancelOutcome, PayOutcome } from './outcomes.ts';
 import type { Move, Moved, StockOrders } from './stock-orders.ts';
@@ -13,11 +19,6 @@ type Parts = {
   readonly provider: PaymentProvider;
   readonly log: Logger;
 };
-
-/** Whoever wrote the payment row asks the provider and has answered by then. */
-const othersCallMs = 15_000;
-/** A PAYING order whose payment was not even written by then: its payer died. */
-const lostPayerMs = 60_000;
 
 /**
  * An order from its reservation to its end.
@@ -48,6 +49,25 @@ export class OrderSaga {
     const paying = this.#pay(order, inRedis).finally(() => this.#paying.delete(order.orderId));
     this.#paying.set(order.orderId, paying);
     return paying;
+  }
+
+  /**
+   * Asks for the outcome of a payment on nobody's behalf: never begins one. Of an order that is over, whatever money
+   * the attempt has taken is owed back.
+   */
+  async settle(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
+    if (order.state === 'PAYING' && inRedis) return this.pay(order, inRedis);
+    const { payments, provider } = this.#parts;
+    for (const { attempt, amountMinor, currency } of await payments.unsettled(order.orderId)) {
+      const reference = paymentReference(order.orderId, attempt);
+      // Only asked: a charge that was never made must not be made now.
+      const { kind } = await provider.find({ reference, amountMinor, currency });
+      if (kind !== 'paid' && kind !== 'declined') continue;
+      await payments.settle(order.orderId, attempt, kind);
+      if (kind === 'paid' && !(order.state === 'COMPLETED' && order.attempt === attempt))
+        await payments.owe(order.orderId, attempt);
+    }
+    return this.#over(order, order.state);
   }
 
   async cancel(order: OrderRecord, inRedis: boolean): Promise<CancelOutcome> {
@@ -116,8 +136,9 @@ export class OrderSaga {
         return { kind: 'declined' };
       case 'error':
         // Only the attempt's first call proves that nothing was charged: an earlier one may have been.
-        if (begun.row.fresh) return this.#release(order);
-        return { kind: 'paying', order };
+        if (!begun.row.fresh) return { kind: 'paying', order };
+        await payments.settle(orderId, attempt, 'declined');
+        return this.#release(order);
       case 'unknown':
         await payments.settle(orderId, attempt, 'unknown');
         return { kind: 'paying', order };

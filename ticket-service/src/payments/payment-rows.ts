@@ -22,6 +22,11 @@ export type Begun =
   /** The commit was not answered. */
   | { readonly kind: 'unknown'; readonly error: unknown };
 
+/** Whoever wrote the payment row asks the provider and has answered by then. */
+export const othersCallMs = 15_000;
+/** A PAYING order whose payment was not even written by then: its payer died. */
+export const lostPayerMs = 60_000;
+
 /** The provider's idempotency key of an attempt. */
 export const paymentReference = (orderId: string, attempt: number): string => `${orderId}:${attempt}`;
 
@@ -51,11 +56,15 @@ export class PaymentRows {
     throw new Error('unreachable');
   }
 
-  /** Notes an outcome; a settled payment is never changed. True when this call changed it. */
+  /**
+   * Notes an outcome; a settled payment is not changed, but that money was taken after all is always noted. True when
+   * this call changed it.
+   */
   async settle(orderId: string, attempt: number, state: 'paid' | 'declined' | 'unknown'): Promise<boolean> {
     const { rowCount } = await this.#pool.query(
       `update payments set state = $3, updated_at = now()
-       where order_id = $1 and attempt = $2 and state in ('pending', 'unknown')`,
+       where order_id = $1 and attempt = $2
+         and (state in ('pending', 'unknown') or (state = 'declined' and $3 = 'paid'))`,
       [orderId, attempt, state],
     );
     return rowCount === 1;
@@ -64,10 +73,56 @@ export class PaymentRows {
   /** Money of an order that will not be delivered; with `attempt`, only what that attempt has charged. */
   async owe(orderId: string, attempt?: number): Promise<void> {
     await this.#pool.query(
-      `update payments set state = 'refund-due', updated_at = now()
+      `update payments set state = 'refund-due', updated_at = now(), tries = 0, next_try_at = now()
        where order_id = $1 and attempt = coalesce($2, attempt) and state = 'paid'`,
       [orderId, attempt ?? null],
     );
+  }
+
+  /**
+   * Orders whose payment nobody waits for any more: no answer of the provider for longer than a call takes, or PAYING
+   * without a payment. They are this caller's for a while; the next try comes later each time, at most a minute apart.
+   */
+  async takeUnsettled(most: number): Promise<readonly string[]> {
+    const { rows } = await this.#pool.query<{ order_id: string }>(
+      `with due as (
+         select order_id, attempt from payments
+         where state in ('pending', 'unknown') and next_try_at <= now()
+           and updated_at < now() - $2 * interval '1 ms'
+         order by next_try_at limit $1 for update skip locked
+       ), taken as (
+         update payments set tries = tries + 1,
+           next_try_at = now() + least(60, 2 ^ least(tries, 6)) * interval '1 s'
+         from due where payments.order_id = due.order_id and payments.attempt = due.attempt
+         returning payments.order_id
+       )
+       select order_id from taken
+       union
+       (select order_id from orders
+        where state = 'PAYING' and updated_at < now() - $3 * interval '1 ms'
+          and not exists (select from payments where payments.order_id = orders.order_id
+            and payments.attempt = orders.attempt)
+        order by updated_at limit $1)`,
+      [most, othersCallMs, lostPayerMs],
+    );
+    return rows.map(({ order_id }) => order_id);
+  }
+
+  /** Attempts whose outcome is not known. */
+  async unsettled(
+    orderId: string,
+  ): Promise<
+    readonly { readonly attempt: number; readonly amountMinor: number; readonly currency: string }[]
+  > {
+    const { rows } = await this.#pool.query<{ attempt: number; amount_minor: string; currency: string }>(
+      `select attempt, amount_minor, currency from payments where order_id = $1 and state in ('pending', 'unknown')`,
+      [orderId],
+    );
+    return rows.map(({ attempt, amount_minor, currency }) => ({
+      attempt,
+      amountMinor: Number(amount_minor),
+      currency,
+    }));
   }
 
   async find(orderId: string, attempt: number): Promise<Omit<PaymentRow, 'fresh'> | undefined> {

@@ -1,6 +1,6 @@
+import type { Charge, ChargeOutcome, PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import { expect, it } from 'vitest';
 import { until } from '../../../testing/until.ts';
-import type { Charge, ChargeOutcome, PaymentProvider } from '../../src/payments/provider.ts';
 import { anotherSaga } from '../support/saga.ts';
 import { openShop } from '../support/shop.ts';
 
@@ -20,7 +20,10 @@ function fickleProvider(ledger: Ledger, settled: () => boolean): PaymentProvider
     await turns(Math.floor(Math.random() * 20));
     return { kind: settled() || Math.random() < 0.7 ? (ledger.get(reference) ?? 'unknown') : 'unknown' };
   }
-  return { charge };
+  const find = async ({ reference }: Charge): Promise<ChargeOutcome> => ({
+    kind: ledger.get(reference) ?? 'unknown',
+  });
+  return { charge, find, refund: async () => ({ kind: 'unknown' }), close: async () => undefined };
 }
 
 /** Lets others go first, some times. */

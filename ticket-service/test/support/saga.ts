@@ -1,4 +1,5 @@
 import { createLog } from '@ropeline/core/log.ts';
+import type { ChargeOutcome, PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
@@ -10,7 +11,6 @@ import { OrderRows } from '../../src/orders/order-rows.ts';
 import { OrderSaga } from '../../src/orders/order-saga.ts';
 import { StockOrders } from '../../src/orders/stock-orders.ts';
 import { PaymentRows } from '../../src/payments/payment-rows.ts';
-import type { ChargeOutcome, PaymentProvider } from '../../src/payments/provider.ts';
 import type { Shop } from './shop.ts';
 
 export type OneOfMany = {
@@ -66,6 +66,9 @@ export function slowProvider(): PaymentProvider & {
   const called = (times: number) => until(() => calls.length >= times);
   return {
     charge: () => new Promise((resolve) => calls.push(resolve)),
+    find: async () => ({ kind: 'unknown' }),
+    refund: async () => ({ kind: 'unknown' }),
+    close: async () => undefined,
     called,
     async answer(call, kind) {
       await called(call);
