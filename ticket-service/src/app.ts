@@ -92,8 +92,10 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   const lookup = new OrderLookup(orders, new OrderRows(pool));
   const payments = new PaymentRows(pool);
   const saga = new OrderSaga({ orders, lookup, payments, provider, log });
-  const settler = settlePayments({ payments, lookup, saga, log });
-  onStop(() => settler.stop());
+  if (config.settlePayments) {
+    const settler = settlePayments({ payments, lookup, saga, log });
+    onStop(() => settler.stop());
+  }
 
   const streams = new StockStreams(stock);
   const registry = createRegistry();

@@ -6,6 +6,11 @@ import {
   logLevel,
   metricsToken,
   signalToken,
+  settlePayments: setting.boolean(
+    'SETTLE_PAYMENTS',
+    'ask the provider for the outcome of payments that nobody waits for; one process of several is enough',
+    true,
+  ),
   trustedProxies,
 } from '@ropeline/core/shared-settings.ts';
 

@@ -5,7 +5,7 @@ import { anotherSaga, slowProvider } from '../support/saga.ts';
 import { openShop } from '../support/shop.ts';
 
 it('refunds only the attempt that was paid too late, not the one that the order was completed with', async () => {
-  const shop = await openShop();
+  const shop = await openShop({ SETTLE_PAYMENTS: 'false' });
   const token = await shop.join();
   const { body } = await shop.order(token, { offerId: 11, quantity: 1 });
   const orderId = String(body['orderId']);
@@ -33,7 +33,7 @@ it('refunds only the attempt that was paid too late, not the one that the order 
 });
 
 it('cancels a completed order that Redis forgets between the look and the cancel', async () => {
-  const shop = await openShop();
+  const shop = await openShop({ SETTLE_PAYMENTS: 'false' });
   await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
     DATABASE_URL: shop.running.databaseUrl,
     TICKET_REDIS_URL: shop.running.redisUrl,
@@ -52,7 +52,7 @@ it('cancels a completed order that Redis forgets between the look and the cancel
 });
 
 it('answers no older state than the one it has just moved an order to', async () => {
-  const shop = await openShop();
+  const shop = await openShop({ SETTLE_PAYMENTS: 'false' });
   const token = await shop.join();
   const { body } = await shop.order(token, { offerId: 11, quantity: 2 });
   const orderId = String(body['orderId']);
