@@ -6,11 +6,6 @@ import {
   logLevel,
   metricsToken,
   signalToken,
-  settlePayments: setting.boolean(
-    'SETTLE_PAYMENTS',
-    'ask the provider for the outcome of payments that nobody waits for; one process of several is enough',
-    true,
-  ),
   trustedProxies,
 } from '@ropeline/core/shared-settings.ts';
 
@@ -61,6 +56,11 @@ export const settings = {
     },
   ),
   paymentUrl: setting.url('PAYMENT_URL', 'the payment provider', { fallback: 'http://127.0.0.1:8082' }),
+  settlePayments: setting.boolean(
+    'SETTLE_PAYMENTS',
+    'ask the provider for the outcome of payments that nobody waits for; one process of several is enough',
+    true,
+  ),
   trustedProxies,
   metricsToken,
   passwordParallelism: setting.integer(
