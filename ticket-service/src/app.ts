@@ -90,7 +90,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   onStop(() => provider.close());
   const orders = new StockOrders(stock);
   const lookup = new OrderLookup(orders, new OrderRows(pool));
-  const payments = new PaymentRows(pool);
+  const payments = new PaymentRows(pool, () => gate.stock.epoch);
   const saga = new OrderSaga({ orders, lookup, payments, provider, log });
   if (config.settlePayments) {
     const settler = settlePayments({ payments, lookup, saga, log });

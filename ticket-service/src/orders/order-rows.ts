@@ -11,7 +11,7 @@ export class OrderRows {
 
   async read(orderId: string): Promise<OrderRecord | undefined> {
     const { rows } = await this.#pool.query<OrderRow>(`${selectOrders} where order_id = $1`, [orderId]);
-    return rows.map(decode)[0];
+    return rows.map(decodeOrderRow)[0];
   }
 
   /** The order behind an idempotency key: kept for ever. */
@@ -20,7 +20,7 @@ export class OrderRows {
       `${selectOrders} where member_id = $1 and offer_id = $2 and idempotency_key = $3 and idempotency_key <> ''`,
       [memberId, offerId, key],
     );
-    return rows.map(decode)[0];
+    return rows.map(decodeOrderRow)[0];
   }
 
   /** Newest first. */
@@ -29,19 +29,19 @@ export class OrderRows {
       `${selectOrders} where member_id = $1 order by created_at desc limit $2`,
       [memberId, most],
     );
-    return rows.map(decode);
+    return rows.map(decodeOrderRow);
   }
 }
 
 const ms = (column: string): string => `round(extract(epoch from ${column}) * 1000)::bigint as ${column}`;
 
-const selectOrders = `
+export const selectOrders = `
   select order_id, version, state, offer_id, member_id, units, quantity, amount_minor, currency, attempt, entry,
     idempotency_key, body_hash, ${['hold_until', 'created_at', 'updated_at'].map(ms).join(', ')}
   from orders`;
 
 /** `bigint` comes as text. */
-type OrderRow = {
+export type OrderRow = {
   readonly order_id: string;
   readonly version: number;
   readonly state: OrderState;
@@ -60,7 +60,7 @@ type OrderRow = {
   readonly updated_at: string;
 };
 
-function decode(row: OrderRow): OrderRecord {
+export function decodeOrderRow(row: OrderRow): OrderRecord {
   return {
     orderId: row.order_id,
     version: row.version,

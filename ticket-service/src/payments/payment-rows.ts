@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import { isRefusedForGood } from '@ropeline/core/postgres/sql-state.ts';
+import { assertLife } from '@ropeline/core/postgres/stock-life.ts';
 import { inTransaction } from '@ropeline/core/postgres/transaction.ts';
 import { upsertOrders } from '@ropeline/core/postgres/upsert-orders.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
@@ -37,9 +38,12 @@ const selectPayment = `
 /** Payments, decided by Postgres: a row stands before the provider is asked, and keeps what it answered. */
 export class PaymentRows {
   readonly #pool: Pool;
+  readonly #epoch: () => string;
 
-  constructor(pool: Pool) {
+  /** `epoch` of the stock that orders are read from. */
+  constructor(pool: Pool, epoch: () => string) {
     this.#pool = pool;
+    this.#epoch = epoch;
   }
 
   /**
@@ -139,6 +143,7 @@ export class PaymentRows {
     let committing = false;
     try {
       const row = await inTransaction(this.#pool, async (client) => {
+        await assertLife(client, this.#epoch());
         await upsertOrders(client, [order]);
         const { rowCount } = await client.query(
           `insert into payments (order_id, attempt, reference, amount_minor, currency)

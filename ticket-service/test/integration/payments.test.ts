@@ -7,6 +7,12 @@ import { OrderRows } from '../../src/orders/order-rows.ts';
 import { PaymentRows } from '../../src/payments/payment-rows.ts';
 import { openShop, type Shop } from '../support/shop.ts';
 
+/** The epoch that the shop's orders come from. */
+async function lifeOf(shop: Shop): Promise<() => string> {
+  const { rows } = await shop.pool.query<{ epoch: string }>('select epoch from stock_life');
+  return () => rows[0]?.epoch ?? '';
+}
+
 const codeOf = ({ status, body }: { status: number; body: Record<string, unknown> }) => [
   status,
   body['code'],
@@ -120,7 +126,7 @@ it('waits until Postgres has heard of the release of the units, instead of faili
   const pool = cleanedUp(new pg.Pool({ connectionString: shop.running.databaseUrl, max: 1 }), (it) =>
     it.end(),
   );
-  const begun = new PaymentRows(pool).begin({ ...second, idempotencyKey: 'k2' });
+  const begun = new PaymentRows(pool, await lifeOf(shop)).begin({ ...second, idempotencyKey: 'k2' });
   await until(() => pool.totalCount === 1 && pool.idleCount === 1);
   expect(await rows.read(second.orderId)).toBeUndefined();
   await shop.pool.query("update orders set state = 'CANCELLED', version = 4 where order_id = $1", [first]);

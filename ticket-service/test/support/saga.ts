@@ -40,14 +40,24 @@ export async function anotherSaga(
       (it) => it.stop(),
     );
     await gate.start();
-    return { redis, orders: new StockOrders(new Inventory({ gate, subscriber, log, offers: () => [] })) };
+    return {
+      redis,
+      gate,
+      orders: new StockOrders(new Inventory({ gate, subscriber, log, offers: () => [] })),
+    };
   };
-  const { orders } = await open();
+  const { orders, gate } = await open();
   const reading = await open();
   if (blind) reading.redis.disconnect();
   const lookup = new OrderLookup(reading.orders, new OrderRows(pool));
   return {
-    saga: new OrderSaga({ orders, lookup, payments: new PaymentRows(pool), provider, log }),
+    saga: new OrderSaga({
+      orders,
+      lookup,
+      payments: new PaymentRows(pool, () => gate.stock.epoch),
+      provider,
+      log,
+    }),
     find: async (orderId) => {
       const found = await lookup.find(orderId);
       if (found === undefined) throw new Error(`there is no order ${orderId}`);

@@ -4,12 +4,15 @@ import { type StreamId, streamIdText } from '@ropeline/core/jobs/stream-id.ts';
 import type { Pool, PoolClient } from '@ropeline/core/postgres/connect.ts';
 import { addDeadLetters, type NewLetter } from '@ropeline/core/postgres/dead-letters.ts';
 import { isRefusedForGood } from '@ropeline/core/postgres/sql-state.ts';
+import { assertLife } from '@ropeline/core/postgres/stock-life.ts';
 import { inSavepoint, inTransaction } from '@ropeline/core/postgres/transaction.ts';
 import { highestVersions, isRelease, upsertOrders } from '@ropeline/core/postgres/upsert-orders.ts';
 import { raiseWatermark } from '@ropeline/core/postgres/watermarks.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 
 export type Chunk = {
+  /** Of the stock that the entries were read from. */
+  readonly epoch: string;
   readonly partition: number;
   /** In the stream's order; nothing between them is left out, and nothing before them is missing in Postgres. */
   readonly entries: readonly OutboxEntry[];
@@ -42,7 +45,7 @@ export async function persistChunk(pool: Pool, chunk: Chunk): Promise<ChunkResul
 
 async function write(
   pool: Pool,
-  { partition, entries, last }: Chunk,
+  { epoch, partition, entries, last }: Chunk,
   apply: (client: PoolClient, orders: readonly OrderRecord[], queue: string) => Promise<Applied>,
 ): Promise<ChunkResult> {
   const queue = outboxQueueName(partition);
@@ -51,6 +54,7 @@ async function write(
     entry.kind === 'unreadable' ? [letterOf(entry, queue)] : [],
   );
   return inTransaction(pool, async (client) => {
+    await assertLife(client, epoch);
     await raiseWatermark(client, partition, last);
     const applied = await apply(client, orders, queue);
     const letters = [...unreadable, ...applied.letters];

@@ -34,12 +34,13 @@ export async function persistRange(deps: Deps, range: OutboxRangeJob): Promise<v
   const { partition } = range;
   const last = parseStreamId(range.last);
   let from = earlier(parseStreamId(range.first), after(await readWatermark(pool, partition)));
+  const { epoch } = stock;
   for (;;) {
     const entries = await readEntries(stock, partition, from, last, chunkEntries);
     const end = entries.at(-1)?.id;
     if (end === undefined) break;
     const timed = metrics.chunkSeconds.startTimer();
-    const { rows, letters, over } = await persistChunk(pool, { partition, entries, last: end });
+    const { rows, letters, over } = await persistChunk(pool, { epoch, partition, entries, last: end });
     timed();
     metrics.rows.inc(rows);
     metrics.refused.inc(letters);

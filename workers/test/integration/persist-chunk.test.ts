@@ -16,7 +16,7 @@ function persist(pool: Pool, ...orders: readonly OrderRecord[]): Promise<ChunkRe
     sequence += 1;
     return { kind: 'order', id: { ms: 1, seq: sequence }, order };
   });
-  return persistChunk(pool, { partition: 0, entries, last: { ms: 1, seq: sequence } });
+  return persistChunk(pool, { epoch: 'e1', partition: 0, entries, last: { ms: 1, seq: sequence } });
 }
 
 const reserved = anOrder();
@@ -95,6 +95,7 @@ describe('the count of an offer', () => {
     await Promise.all(
       lanes.map((lane, partition) =>
         persistChunk(pool, {
+          epoch: 'e1',
           partition,
           entries: lane.map((order, at) => ({ kind: 'order', id: { ms: 1, seq: at }, order })),
           last: { ms: 1, seq: 999 },
@@ -169,7 +170,7 @@ describe('poison', () => {
   test('that is an unreadable entry is dead at once and keeps its fields', async () => {
     const pool = await shop(1);
     const entry: OutboxEntry = { kind: 'unreadable', id: { ms: 5, seq: 1 }, fields: { orderId: 'x\0' } };
-    await persistChunk(pool, { partition: 3, entries: [entry], last: entry.id });
+    await persistChunk(pool, { epoch: 'e1', partition: 3, entries: [entry], last: entry.id });
     const [letter] = await listDeadLetters(pool, { all: false, limit: 10 });
     expect(letter).toMatchObject({ queue: 'outbox-3', subject: '5-1', nextTryAt: null });
     expect(letter?.payload).toEqual({ orderId: 'x\ufffd' });
@@ -290,4 +291,12 @@ describe('units with names', () => {
     expect(await persist(pool, stay('2026-12-31', '2027-01-01'))).toMatchObject({ rows: 0, letters: 1 });
     expect(await persist(pool, stay('2027-01-01'))).toMatchObject({ rows: 0, letters: 1 });
   });
+});
+
+test('a chunk of another life of the stock is not written', async () => {
+  const pool = await shop(5);
+  await persist(pool, reserved);
+  await pool.query(`insert into stock_life (epoch) values ('e2')`);
+  await expect(persist(pool, paying)).rejects.toThrow('of another life');
+  expect(await storedOrders(pool)).toMatchObject([{ version: 1, state: 'RESERVED' }]);
 });
