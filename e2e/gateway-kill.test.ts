@@ -5,7 +5,7 @@ import { type RoomRecord, readRecord, timesOf } from '../loadtest/check/room-rec
 import type { RoomWatch } from '../loadtest/check/room-watch.ts';
 import { until } from '../testing/until.ts';
 import { Crowd } from './support/crowd.ts';
-import { controlOwner, gatewaysOf } from './support/gateways.ts';
+import { connectionsOf, controlOwner, gatewaysOf, gatewaysOnPort } from './support/gateways.ts';
 import { operatorOf } from './support/operator.ts';
 import { useRopeline } from './support/use-ropeline.ts';
 import { watchDemo } from './support/watch-demo.ts';
@@ -19,6 +19,9 @@ describe('a gateway that is killed while 600 visitors arrive and wait', () => {
   let crowd: Crowd;
   let record: RoomRecord;
   let lost = 0;
+  let spared = 0;
+  let held: readonly number[] = [];
+  let listening: readonly number[] = [];
 
   beforeAll(async () => {
     watch = await watchDemo(ropeline());
@@ -28,6 +31,8 @@ describe('a gateway that is killed while 600 visitors arrive and wait', () => {
     await until(() => crowd.joined.length >= crowdSize / 2, 20_000);
 
     const victim = controlOwner(ropeline());
+    listening = gatewaysOnPort(ropeline());
+    held = listening.map((pid) => connectionsOf(ropeline(), pid));
     const connected = crowd.visitors.filter(({ isConnected }) => isConnected);
     process.kill(victim, 'SIGKILL');
     await until(() => !gatewaysOf(ropeline()).includes(victim));
@@ -38,6 +43,7 @@ describe('a gateway that is killed while 600 visitors arrive and wait', () => {
         .map(({ isConnected }) => isConnected);
     await until(() => sockets().every(Boolean), 15_000);
     lost = connected.filter(({ closes }) => closes.some(({ code }) => code === 1006)).length;
+    spared = connected.filter(({ closes }) => closes.length === 0).length;
 
     // The control plane has moved to the gateway that lives.
     await until(() => operatorOf(ropeline()).patch({ admission: { ratePerMinute: 6_000 } }));
@@ -51,6 +57,12 @@ describe('a gateway that is killed while 600 visitors arrive and wait', () => {
     };
   });
   let rules: Awaited<ReturnType<RoomWatch['rulesSince']>>;
+
+  test('shared the port with the other one, each with a share of the sockets; those of the other one stayed', () => {
+    expect(listening.length).toBe(2);
+    for (const sockets of held) expect(sockets).toBeGreaterThan(crowdSize / 20);
+    expect(spared).toBeGreaterThan(crowdSize / 20);
+  });
 
   test('held sockets of many of them, and they have come back', () => {
     expect(lost).toBeGreaterThan(crowdSize / 20);
@@ -86,5 +98,6 @@ describe('a gateway that is killed while 600 visitors arrive and wait', () => {
   test('is started again by the supervisor', async () => {
     await until(() => /gateway(-2)? is back after \d+ ms/.test(ropeline().output()));
     expect(ropeline().output()).toMatch(/! gateway(-2)? died \(SIGKILL\)/);
+    await until(() => gatewaysOnPort(ropeline()).length === 2);
   });
 });

@@ -19,6 +19,7 @@ ARGV
   + field     text    of config
   + value     text    its value; empty removes the field
 REPLY {LOST} | {OK, sequence, now ms, version} | {3 another version, the version} | {4 somebody stands in a lane}
+  | {5 the beacon is settled: somebody has joined the draw}
 COMPLEXITY O(fields)
 ]]
 local config, pacer, audit = KEYS[1], KEYS[2], KEYS[3]
@@ -38,6 +39,10 @@ for i = 4, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 1 then return { 4 } end
 end
 
+for i = 8, #ARGV, 2 do
+  if ARGV[i] == 'queue.beacon' and rules.draw.joined > 0 then return { 5 } end
+end
+
 store_bucket(rules, fill_bucket(rules, now), now)
 local details = {}
 for i = 8, #ARGV, 2 do
@@ -50,6 +55,9 @@ for i = 8, #ARGV, 2 do
   details[#details + 1] = ARGV[i + 1]
 end
 apply_stock()
+-- The operator answers for who is inside.
+if ARGV[6] == 'resume' then redis.call('HDEL', pacer, 'holdUntil') end
+note_opening(read_rules(), ARGV[6], now)
 local version = record_change(now, ARGV[5], ARGV[6], ARGV[7], details)
 local sequence = next_sequence()
 broadcast(ARGV[3], sequence, now, version, { 'v' })

@@ -42,7 +42,7 @@ for i = 4, #ARGV do
     code, deadline = 0, now + tonumber(rules[1]) * 1000
     redis.call('ZADD', active, deadline, visitor)
     lines[#lines + 1] = string.format('c %s %.0f %.0f', visitor, turn, deadline)
-  elseif redis.call('HGET', over, visitor) == 'lapsed' then
+  elseif string.match(redis.call('HGET', over, visitor) or '', '^%a+') == 'lapsed' then
     code = 3
   end
   local at = #reply

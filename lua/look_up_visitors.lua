@@ -8,6 +8,7 @@ KEYS
   4 active    zset    visitor -> session deadline, ms
   5 turns     hash    visitor -> turn:lapses:lane:score
   6 over      hash    visitor -> why the place is over
+  7 drawn     zset    lane:visitor -> score of who is drawn
   + queue     zset    visitor -> score, one per lane
   + away      zset    visitor -> score, one per lane
 ARGV
@@ -16,25 +17,25 @@ ARGV
   3 lanes     text    the lanes as the caller knows them
   + visitor   text    who
   + lane      index   from 1
-  + score     number  of the ticket
+  + score     number  of the ticket, -1 = of the draw
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, then per visitor: code, score, deadline ms, turn, rank from 0}
   code: 0 waiting; 1 away; 2 admitted; 3 active; 4 ended; 5 lapsed; 6 left; 7 revoked; 8 rejected (sold out);
   9 rejected (closed); 10 unknown (a join that was lost: join again)
 COMPLEXITY O(B log N)
 ]]
 local config, pacer, admitted = KEYS[1], KEYS[2], KEYS[3]
-local active, turns, over = KEYS[4], KEYS[5], KEYS[6]
+local active, turns, over, drawn = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 -- @include guard
 -- @include lanes
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
-local lanes = read_lanes(ARGV[3], 7)
-local kept = redis.call('HMGET', pacer, 'seq', 'endedTo', 'endedBy', 'next', 'epoch')
-local newest = 4503599627370496 + tonumber(kept[5]) * 1073741824 + tonumber(kept[4]) - 1
-local over_codes = { lapsed = 5, left = 6, revoked = 7 }
+local lanes = read_lanes(ARGV[3], 8)
+local kept = redis.call('HMGET', pacer, 'seq', 'endedTo', 'endedBy')
+local over_codes = { served = 4, lapsed = 5, left = 6, revoked = 7 }
 
 local function find(visitor, lane, score)
+  if score == -1 then score = tonumber(redis.call('ZSCORE', drawn, lane.name .. ':' .. visitor)) or score end
   local turn = tonumber(string.match(redis.call('HGET', turns, visitor) or '', '^%d+')) or 0
   local waiting = redis.call('ZSCORE', lane.queue, visitor)
   if waiting then return 0, tonumber(waiting), 0, turn, redis.call('ZRANK', lane.queue, visitor) end
@@ -44,13 +45,14 @@ local function find(visitor, lane, score)
   if deadline then return 3, score, tonumber(deadline), turn, 0 end
   local away = redis.call('ZSCORE', lane.away, visitor)
   if away then return 1, tonumber(away), 0, turn, 0 end
-  local why = over_codes[redis.call('HGET', over, visitor) or '']
+  local why = over_codes[string.match(redis.call('HGET', over, visitor) or '', '^%a+')]
   if why then return why, score, 0, 0, 0 end
   local served = tonumber(redis.call('HGET', pacer, 'last:' .. lane.name)) or 0
-  if score > served and score <= (tonumber(kept[2]) or 0) then
+  if score == -1 and not kept[2] then return 10, score, 0, 0, 0 end
+  if (score > served or score == -1) and score <= (tonumber(kept[2]) or 0) then
     return kept[3] == 'closed' and 9 or 8, score, 0, 0, 0
   end
-  return score > newest and 10 or 4, score, 0, 0, 0
+  return score > served and 10 or 4, score, 0, 0, 0
 end
 
 local reply = { OK, tonumber(kept[1]), now_ms() }

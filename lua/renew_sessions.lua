@@ -1,5 +1,6 @@
 --[[
-renew_sessions: sets the deadline of a batch of sessions one session time from now. Never brings one back.
+renew_sessions: sets the deadline of a batch of sessions one session time from now, never to sooner than it was.
+Never brings one back.
 
 KEYS
   1 config    hash    rules
@@ -29,8 +30,10 @@ local reply, lines = { OK, sequence, now }, {}
 for i = 4, #ARGV, 2 do
   local visitor, deadline = ARGV[i], 0
   local turn = string.match(redis.call('HGET', turns, visitor) or '', '^%d+')
-  if turn == ARGV[i + 1] and (tonumber(redis.call('ZSCORE', active, visitor)) or 0) > now then
-    deadline = now + tonumber(rules[1]) * 1000
+  local held = tonumber(redis.call('ZSCORE', active, visitor)) or 0
+  if turn == ARGV[i + 1] and held > now then
+    -- Never sooner than before: a token may have been given for as long as that.
+    deadline = math.max(held, now + tonumber(rules[1]) * 1000)
     redis.call('ZADD', active, 'XX', deadline, visitor)
     lines[#lines + 1] = string.format('c %s %s %.0f', visitor, turn, deadline)
   end

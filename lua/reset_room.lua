@@ -14,6 +14,8 @@ KEYS
   9 history   stream  one sample a second
   10 audit    stream  who changed what and why
   11 roll     set     visitors named in the open roll call
+  12 drawn    zset    who is drawn
+  13 ended    zset    sessions that ended before their tokens
   + queue     zset    visitor -> score, one per lane
   + away      zset    visitor -> score, one per lane
 ARGV
@@ -27,7 +29,7 @@ COMPLEXITY O(1), the freeing is done in the background
 ]]
 local config, pacer, presence, admitted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local active, turns, over, arrivals = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local history, audit, roll = KEYS[9], KEYS[10], KEYS[11]
+local history, audit, roll, drawn, ended = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 -- @include guard
 -- @include broadcast
 -- @include audit
@@ -35,13 +37,13 @@ local history, audit, roll = KEYS[9], KEYS[10], KEYS[11]
 local refused = refusal(ARGV[1], ARGV[2])
 if refused then return refused end
 local now, sequence = now_ms(), next_sequence()
-local kept = redis.call('HMGET', pacer, 'epoch', 'epochId', 'run', 'next', 'turn', 'message', 'slot')
-redis.call('UNLINK', pacer, presence, admitted, active, turns, over, arrivals, history, roll)
-for i = 12, #KEYS do redis.call('UNLINK', KEYS[i]) end
+local kept = redis.call('HMGET', pacer, 'epoch', 'epochId', 'run', 'next', 'turn', 'message', 'slot', 'server')
+redis.call('UNLINK', pacer, presence, admitted, active, turns, over, arrivals, history, roll, drawn, ended)
+for i = 14, #KEYS do redis.call('UNLINK', KEYS[i]) end
 -- The turn number goes on: a token of the old run must never share its jti with one of the new.
 redis.call('HSET', pacer, 'epoch', kept[1], 'epochId', kept[2], 'run', tonumber(kept[3]) + 1, 'next', kept[4],
   'turn', kept[5] or '0', 'firstTurn', kept[5] or '0', 'message', kept[6], 'slot', kept[7] or '0', 'seq', sequence,
-  'bucket', '0', 'filledAt', string.format('%.0f', now))
+  'bucket', '0', 'filledAt', string.format('%.0f', now), 'server', kept[8] or '')
 redis.call('HDEL', config, 'flag.closed', 'flag.soldOut', 'flag.drained', 'flag.paused', 'flag.stockHeld')
 local version = record_change(now, ARGV[4], 'reset', ARGV[5], {})
 broadcast(ARGV[3], sequence, now, version, { 'v', 'r' })

@@ -26,8 +26,15 @@ local config, pacer, audit = KEYS[1], KEYS[2], KEYS[3]
 local refused = refusal(ARGV[1], ARGV[2])
 if refused then return refused end
 local now, sequence = now_ms(), next_sequence()
-redis.call('HSET', pacer, 'stock.capacity', ARGV[4], 'stock.held', ARGV[5], 'stock.sold', ARGV[6])
-if not apply_stock() then return { OK, sequence, now, tonumber(redis.call('HGET', config, 'version')), 0 } end
+local at = string.format('%.0f', now)
+redis.call('HSET', pacer, 'stock.capacity', ARGV[4], 'stock.held', ARGV[5], 'stock.sold', ARGV[6], 'stock.at', at)
+-- Told always: who hears it puts the numbers back after a loss.
+local line = table.concat({ 'u', ARGV[4], ARGV[5], ARGV[6], at }, ' ')
+if not apply_stock() then
+  local same = tonumber(redis.call('HGET', config, 'version'))
+  broadcast(ARGV[3], sequence, now, same, { line })
+  return { OK, sequence, now, same, 0 }
+end
 local version = record_change(now, ARGV[7], 'signal', '', { 'capacity', ARGV[4], 'held', ARGV[5], 'sold', ARGV[6] })
-broadcast(ARGV[3], sequence, now, version, { 'v' })
+broadcast(ARGV[3], sequence, now, version, { 'v', line })
 return { OK, sequence, now, version, 1 }

@@ -12,10 +12,12 @@ KEYS
   4 admitted  zset    visitor -> claim deadline, ms
   5 active    zset    visitor -> session deadline, ms
   6 turns     hash    visitor -> turn:lapses:lane:score
-  7 over      hash    visitor -> why the place is over
+  7 over      hash    visitor -> why:lane:score
   8 history   stream  one sample a second
   9 holders   zset    gateway -> lease deadline, ms
   10 roll     set     visitors named in the open roll call
+  11 drawn    zset    lane:visitor -> score of who is drawn
+  12 ended    zset    visitor.turn -> latest expiry of a token, ms
   + queue     zset    visitor -> score, one per lane
   + away      zset    visitor -> score, one per lane
 ARGV
@@ -25,11 +27,11 @@ ARGV
   4 channel   text    the room's broadcast
   5 gateway   text    id of a caller that holds sockets and renews its lease now; empty = not now
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, worked 0|1, admitted, next deadline ms or 0, waiting, inside, lapsed}
-COMPLEXITY O(A log N) for A admissions; once a second also 1,100 ranks per lane
+COMPLEXITY O(A log N) for A admissions; in ten slots of a second also 100 ids and 6 ranks per lane
 ]]
 local config, pacer, presence, admitted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local active, turns, over, history = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local holders, roll = KEYS[9], KEYS[10]
+local holders, roll, drawn, ended = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 -- @include guard
 -- @include rules
 -- @include bucket
@@ -40,46 +42,57 @@ local holders, roll = KEYS[9], KEYS[10]
 -- @include share
 -- @include sketch
 -- @include roll_call
+-- @include server
+-- @include upkeep
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
 local now = now_ms()
 keep_holder(ARGV[5], now)
 local slot = math.floor(now / 50)
-local kept = redis.call('HMGET', pacer, 'slot', 'settleUntil', 'sketchAt', 'seq', 'sketched')
+local kept = redis.call('HMGET', pacer, 'slot', 'settleUntil', 'sketchAt', 'seq', 'sketched', 'pieces', 'server', 'holdUntil')
 local behind = (tonumber(kept[1]) or 0) - slot
 -- A clock that was set back by more than a second must not stop the room.
 if behind >= 0 and behind <= 20 then return { OK, tonumber(kept[4]), now, 0, 0, 0, 0, 0, 0 } end
 
-local rules, lanes, lines = read_rules(), read_lanes(ARGV[3], 11), {}
+local is_new_second = math.floor(now / 1000) ~= tonumber(kept[3])
+local rules, lanes, lines = read_rules(), read_lanes(ARGV[3], 13), {}
+if has_moved(kept[7], behind, is_new_second, lanes) then return { LOST } end
 local sequence = next_sequence()
-redis.call('HSET', pacer, 'slot', string.format('%.0f', slot))
 
 end_sessions(now, lines)
 local lapsed = lapse_turns(rules, lanes, now, lines)
 local tokens = fill_bucket(rules, now) + lapsed
 walk_roll(lanes, rules, now)
 call_and_strike(lanes, now, lines)
-
 local waiting = waiting_in(lanes)
 local inside = redis.call('ZCARD', admitted) + redis.call('ZCARD', active)
+local settled = now >= math.max(tonumber(kept[2]) or 0, tonumber(kept[8]) or 0)
+local has_drawn = move_draw(rules, drawn, now, settled, lines)
+local before_opening, passes = is_before_opening(rules, now), rules.method == 'passthrough'
 local state = room_state(rules, now)
-local serving = (state == 'open' or state == 'drained') and now >= (tonumber(kept[2]) or 0)
+local serving = (state == 'open' or state == 'drained') and settled and not before_opening
 local given = 0
-if (state == 'closed' or state == 'sold-out') and waiting > 0 then waiting = end_queue(lanes, state, lines) end
+if (state == 'closed' or state == 'sold-out') and somebody_stands(lanes) then waiting = end_queue(lanes, state, lines) end
 if serving and waiting > 0 then
-  local most = math.min(math.floor(tokens + 1e-6), rules.capacity - inside, waiting, 500)
-  if most > 0 then given = admit_by_weight(lanes, most, rules, now, lines) end
+  local most = passes and 500 or math.min(math.floor(tokens + 1e-6), rules.capacity - inside, 500)
+  if most > 0 then given = admit_by_weight(lanes, math.min(most, waiting), rules, now, lines) end
 end
-store_bucket(rules, tokens - given, now)
+store_bucket(rules, passes and tokens or tokens - given, now)
 
 -- At once when the queue has emptied: the room may sleep from now on.
 local emptied = waiting == given and (tonumber(kept[5]) or 0) > 0
-if emptied or math.floor(now / 1000) ~= tonumber(kept[3]) then
-  redis.call('HSET', pacer, 'sketchAt', math.floor(now / 1000), 'sketched', waiting - given)
+local pieces = tonumber(kept[6]) or 0
+if emptied or has_drawn or is_new_second and pieces == 0 then
   open_roll(now, lines)
-  sketch_lanes(lanes, lines)
+  keep_bounded(lanes, now)
+  pieces = count_lanes(lanes, lines, awaits_draw(rules))
+  redis.call('HSET', pacer, 'sketchAt', math.floor(now / 1000), 'sketched', waiting - given)
   sample(lanes, now, lines)
+elseif pieces > 0 then
+  pieces = pieces - 1
+  sketch_lanes(lanes, pieces, lines)
 end
+redis.call('HSET', pacer, 'slot', string.format('%.0f', slot), 'pieces', pieces)
 broadcast(ARGV[4], sequence, now, rules.version, lines)
 return { OK, sequence, now, 1, given, next_deadline(), waiting - given, inside + given, lapsed }

@@ -13,6 +13,8 @@ const programs = {
   check: 'scripts/check.ts',
   crowd: 'scripts/crowd.ts',
   docs: 'scripts/docs.ts',
+  'verify-draw': 'scripts/verify-draw.ts',
+  'rotate-keys': 'scripts/rotate-keys.ts',
   loadtest: 'loadtest/run.ts',
   bench: 'loadtest/bench/run.ts',
 };

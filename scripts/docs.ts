@@ -3,12 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { configurationPage } from './docs/configuration.ts';
 import { withProblemTable } from './docs/problem-table.ts';
 import { processes } from './docs/processes.ts';
+import { roomsSchemaFile } from './docs/rooms-schema.ts';
 
 /** `npm run docs`: writes what of the documentation is made from the code. */
 const configuration = page('configuration');
 write(configuration, configurationPage(processes));
 const protocol = page('protocol');
 write(protocol, withProblemTable(readFileSync(protocol, 'utf8')));
+write(fileURLToPath(new URL('../docs/rooms.schema.json', import.meta.url)), roomsSchemaFile());
 
 function page(name: string): string {
   return fileURLToPath(new URL(`../docs/${name}.md`, import.meta.url));

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 import type { Setting } from './config.ts';
+import { parseRedisAddress, type RedisForm } from './redis/address.ts';
 
 type Extra<T> = { readonly fallback?: T; readonly unit?: string };
 
@@ -46,9 +47,10 @@ export function optionalSecret(env: string, doc: string, minLength = 32): Settin
   });
 }
 
-/** A comma-separated list of secrets: the first signs, all verify. */
+/** A comma-separated list of secrets, empty when unset: the first signs, all verify. */
 export function secretList(env: string, doc: string, minLength = 32): Setting<readonly string[]> {
-  return setting(env, doc, Type.Array(Type.String({ minLength }), { minItems: 1 }), asList, { secret: true });
+  const schema = Type.Array(Type.String({ minLength }), { minItems: 1 });
+  return setting(env, doc, schema, asList, { secret: true, fallback: [] });
 }
 
 export function list(env: string, doc: string, fallback: readonly string[]): Setting<readonly string[]> {
@@ -94,4 +96,39 @@ export function optionalUrl(env: string, doc: string): Setting<string | undefine
     asText,
     {},
   );
+}
+
+/** The address of a Redis in one of these forms. It may hold a password: never shown. */
+export function redisAddress(
+  env: string,
+  doc: string,
+  forms: readonly RedisForm[],
+  extra: Extra<string> = {},
+): Setting<string> {
+  return setting(env, doc, redisSchema(forms), asText, { ...extra, secret: true });
+}
+
+export function optionalRedisAddress(
+  env: string,
+  doc: string,
+  forms: readonly RedisForm[],
+): Setting<string | undefined> {
+  return setting(env, doc, Type.Union([redisSchema(forms), Type.Undefined()]), asText, { secret: true });
+}
+
+function redisSchema(forms: readonly RedisForm[]) {
+  return Type.Refine(
+    Type.String({ title: `Redis address (${forms.join(', ')})` }),
+    (text) => redisProblem(text, forms) === undefined,
+    (text) => redisProblem(text, forms) ?? '',
+  );
+}
+
+function redisProblem(text: string, forms: readonly RedisForm[]): string | undefined {
+  try {
+    const { kind } = parseRedisAddress(text);
+    return forms.includes(kind) ? undefined : `cannot be a ${kind}'s address here`;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }

@@ -54,7 +54,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     visits: new Visits(options.tickets),
     sessions: new SessionTokens(options.signer, options.issuer),
     verifier: options.verifier,
-    jwks: JSON.stringify(options.signer.jwks),
+    jwks: () => JSON.stringify(options.signer.jwks),
     trusted: addressList(options.trustedProxies),
     assets: options.assets,
     upstreams,
@@ -81,9 +81,12 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     async drain(graceMs) {
       draining = true;
       server.stopListening();
-      rooms.stop();
+      let told = false;
+      void rooms.stop().then(() => {
+        told = true;
+      });
       const deadline = Date.now() + graceMs;
-      while (server.inFlight > 0 && Date.now() < deadline)
+      while ((server.inFlight > 0 || !told) && Date.now() < deadline)
         await new Promise((resolve) => setTimeout(resolve, 20));
     },
     async close() {

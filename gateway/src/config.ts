@@ -1,4 +1,14 @@
-import { integer, list, optionalSecret, port, secretList, text, url } from '@ropeline/core/settings.ts';
+import {
+  integer,
+  list,
+  optionalSecret,
+  optionalText,
+  port,
+  redisAddress,
+  secretList,
+  text,
+  url,
+} from '@ropeline/core/settings.ts';
 import {
   bindAddress,
   entryIssuer,
@@ -18,8 +28,16 @@ export const settings = {
     { min: 1, max: 64 },
     { fallback: 1, unit: 'processes' },
   ),
+  gatewayNumber: integer(
+    'GATEWAY_NUMBER',
+    'Which of those processes this one is: the label `process` of its metrics; each needs its own',
+    { min: 1, max: 64 },
+    { fallback: 1 },
+  ),
   bindAddress,
-  redisUrl: url('REDIS_URL', 'Redis of the queue', { fallback: 'redis://127.0.0.1:6379' }),
+  redisUrl: redisAddress('REDIS_URL', 'Redis of the queue', ['server', 'sentinel', 'cluster'], {
+    fallback: 'redis://127.0.0.1:6379',
+  }),
   upstream: url('UPSTREAM', 'Origin of the site behind rooms that name none', {
     fallback: 'http://127.0.0.1:8081',
   }),
@@ -31,9 +49,16 @@ export const settings = {
   ),
   placeSecrets: secretList(
     'PLACE_SECRET',
-    'Signs place tickets; a comma list rotates: the first signs, all verify',
+    'Signs place tickets; a comma list rotates: the first signs, all verify. Required unless PLACE_SECRET_FILE is set',
   ),
-  entryKeysFile: text('ENTRY_KEYS', 'File of Ed25519 private JWKs; the first signs entry tokens'),
+  placeSecretFile: optionalText(
+    'PLACE_SECRET_FILE',
+    'File of such secrets, one a line, the first signs; read again when it changes. Those of PLACE_SECRET verify too',
+  ),
+  entryKeysFile: text(
+    'ENTRY_KEYS',
+    'File of Ed25519 private JWKs; the first whose time has come signs entry tokens; read again when it changes',
+  ),
   entryIssuer,
   roomsFile: text('ROOMS_FILE', 'Rooms that are made at start unless they exist', { fallback: 'rooms.yaml' }),
   operatorTokens: list(

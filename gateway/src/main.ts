@@ -1,28 +1,28 @@
-import { ConfigError, loadSettings } from '@ropeline/core/config.ts';
+import { ConfigError } from '@ropeline/core/config.ts';
 import { Lifecycle, reportReady } from '@ropeline/core/lifecycle.ts';
 import { createLog } from '@ropeline/core/log.ts';
 import { createRegistry } from '@ropeline/core/metrics.ts';
-import { connectRedis, connectRedisForWaiting } from '@ropeline/core/redis/connect.ts';
+import { connectRedisForWaiting, connectRedisOrCluster } from '@ropeline/core/redis/connect.ts';
 import { EntryVerifier } from '@ropeline/core/token/entry-token.ts';
-import { PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
 import { createDataPlane } from './app.ts';
-import { settings } from './config.ts';
+import { readConfiguration } from './configuration.ts';
 import { createControlPlane } from './control-plane/app.ts';
-import { parseOperatorTokens } from './control-plane/operator-tokens.ts';
 import { ownControlPort } from './control-port.ts';
 import { loadQueueAssets } from './data-plane/page/assets.ts';
-import { readEntryKeys } from './entry-keys.ts';
+import { KeyWatch } from './key-watch.ts';
 import { createMetrics } from './metrics.ts';
+import { shareMetrics } from './process-metrics.ts';
 import { RedisQueueEngine } from './queue/redis-engine.ts';
 import { Rooms } from './queue/rooms.ts';
-import { createMissingRooms, loadRoomsFile } from './rooms-file.ts';
+import { createMissingRooms } from './rooms-file.ts';
 
 async function main(): Promise<void> {
-  const config = loadSettings(settings, process.env);
-  const tokens = parseOperatorTokens(config.operatorTokens, config.operatorToken);
-  const roomsFile = loadRoomsFile(config.roomsFile);
-  const signer = await readEntryKeys(config.entryKeysFile);
-  if (process.argv.includes('--check-config')) return;
+  const configuration = await readConfiguration(process.env);
+  const { config, operators, roomsFile, signer, placeSecrets, tickets } = configuration;
+  if (process.argv.includes('--check-config')) {
+    process.stdout.write(`The configuration is right; ${config.roomsFile} has ${roomsFile.size} room(s).\n`);
+    return;
+  }
 
   const log = createLog('gateway', config.logLevel);
   const lifecycle = new Lifecycle(log, (config.drainSeconds + 5) * 1_000);
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const registry = createRegistry();
   const metrics = createMetrics(registry);
 
-  const redis = connectRedis(config.redisUrl, { name: 'gateway', log });
+  const redis = connectRedisOrCluster(config.redisUrl, { name: 'gateway', log });
   lifecycle.onStop('redis', () => redis.disconnect());
   const subscriber = connectRedisForWaiting(config.redisUrl, { name: 'gateway-subscriber', log });
   lifecycle.onStop('redis subscriber', () => subscriber.disconnect());
@@ -40,25 +40,36 @@ async function main(): Promise<void> {
   await createMissingRooms(rooms, roomsFile);
 
   const verifier = new EntryVerifier(config.entryIssuer);
-  verifier.useKeys(signer.jwks);
+  const { entryKeysFile } = config;
+  const keyWatch = new KeyWatch({ entryKeysFile, placeSecrets, signer, verifier, tickets, log });
+  lifecycle.onStop('key watch', () => keyWatch.stop());
   const assets = loadQueueAssets();
   if (assets.missing !== undefined) log.warn(assets.missing);
   const plane = createDataPlane({
     ...config,
     rooms,
-    tickets: new PlaceTickets(config.placeSecrets),
+    tickets,
     signer,
     verifier,
     issuer: config.entryIssuer,
     assets,
     log,
     onProxied: metrics.observeProxied,
-    notReady: () => (redis.status === 'ready' ? [] : ['redis']),
+    notReady: () => (rooms.link.isAway ? ['redis'] : []),
   });
   metrics.watch({ rooms: () => rooms.all(), server: plane.server });
   lifecycle.onStop('data plane', () => plane.close());
 
-  const control = await createControlPlane({ ...config, rooms, redis, registry, tokens, log });
+  const shared = await shareMetrics({ ...config, registry, log });
+  lifecycle.onStop('shared metrics', () => shared.close());
+  const control = await createControlPlane({
+    ...config,
+    rooms,
+    redis,
+    registry: shared.source,
+    tokens: operators,
+    log,
+  });
   lifecycle.onStop('control plane', () => control.close());
   const giveUpPort = await ownControlPort({
     app: control,

@@ -124,6 +124,19 @@ function createRoomMetrics(registry: Registry): (room: string) => RoomMetrics {
     buckets: [0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
     registers,
   });
+  const promised = new Counter({
+    name: `${p}promises_total`,
+    help: 'Turns by how an estimate told before came out: before its median (early), up to its ninth decile (within), after it (late)',
+    labelNames: ['room', 'promise', 'outcome'],
+    registers,
+  });
+  const waits = new Histogram({
+    name: `${p}wait_ratio`,
+    help: 'Wait of a visitor until the turn, as a multiple of the median promised',
+    labelNames: ['room', 'promise'],
+    buckets: [0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5],
+    registers,
+  });
 
   return (room) => {
     const tick = ticks.labels({ room });
@@ -136,6 +149,7 @@ function createRoomMetrics(registry: Registry): (room: string) => RoomMetrics {
     const pacingError = pacing.labels({ room });
     const pace = new PaceMeter((error) => pacingError.observe(error));
     let lanesSeen: readonly string[] = [];
+    let shown = false;
     return {
       tick: (seconds) => tick.observe(seconds),
       admitted: (count) => admitted.inc(count),
@@ -145,6 +159,9 @@ function createRoomMetrics(registry: Registry): (room: string) => RoomMetrics {
       left: () => left.inc(),
       lost: () => lost.inc(),
       counts: (lanes, sketches, sessions) => {
+        // Rooms in which nobody has ever been are not in the output: there may be thousands.
+        shown ||= sessions > 0 || sketches.some(({ waiting }) => waiting > 0);
+        if (!shown) return;
         for (const lane of lanesSeen) if (!lanes.includes(lane)) depth.remove({ room, lane });
         lanesSeen = lanes;
         lanes.forEach((lane, i) => {
@@ -153,7 +170,19 @@ function createRoomMetrics(registry: Registry): (room: string) => RoomMetrics {
         activeNow.set(sessions);
       },
       pace: (facts, admission, serving) => pace.tick(facts, admission, serving),
+      promise: (promise, { outcome, ratio }) => {
+        promised.inc({ room, promise, outcome });
+        waits.observe({ room, promise }, ratio);
+      },
       heard: (event, now) => (event === 'admitted' ? pace.admitted(now) : pace.lapsed(now)),
+      forget: () => {
+        for (const lane of lanesSeen) depth.remove({ room, lane });
+        for (const metric of [active, admissions, claims, lapses, departures, losses, ticks, pacing]) {
+          metric.remove({ room });
+        }
+        lanesSeen = [];
+        shown = false;
+      },
     };
   };
 }

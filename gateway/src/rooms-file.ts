@@ -40,9 +40,21 @@ export function parseRoomsFile(text: string, file: string): RoomsFile {
   return read;
 }
 
-/** Makes the rooms that do not exist yet; those that do are left as they are. */
+const madeTogether = 50;
+
+/**
+ * Makes the rooms that were never made; those that exist are left as they are, and those that an operator has deleted
+ * stay deleted.
+ */
 export async function createMissingRooms(rooms: Rooms, file: RoomsFile): Promise<void> {
-  for (const [name, rules] of file) await rooms.create(name, rules, 'rooms-file');
+  const missing = [...file].filter(([name]) => rooms.get(name) === undefined);
+  for (let i = 0; i < missing.length; i += madeTogether) {
+    await Promise.all(
+      missing.slice(i, i + madeTogether).map(async ([name, rules]) => {
+        if (!(await rooms.wasDeleted(name))) await rooms.create(name, rules, 'rooms-file');
+      }),
+    );
+  }
 }
 
 /** Aliases may nest so that a small file is huge: those are refused here. */

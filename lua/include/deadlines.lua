@@ -1,6 +1,7 @@
 -- Needs the locals pacer, presence, admitted, active, turns, over. What has passed its deadline. Event lines:
--- e visitor turn reason (session over; leave_places adds the deadline it would have had), l visitor turn (turn lapsed), w visitor score turn (lapsed, waits again),
--- k visitor (called), x visitor (struck: abandoned).
+-- e visitor turn reason (session over; leave_places adds the deadline it would have had), l visitor turn lane score
+-- (turn lapsed), w visitor score turn lane lapses (lapsed, waits again), k visitor (called), x visitor lane score
+-- (struck: abandoned). Lane and score are for who must put them back after a loss.
 local BATCH = 500
 
 local function count(field, by)
@@ -33,14 +34,15 @@ local function lapse_turns(rules, lanes, now, lines)
     local turn, lapses, name, score = string.match(redis.call('HGET', turns, visitor) or '', '^(%d+):(%d+):([^:]*):(%d+)$')
     redis.call('ZREM', admitted, visitor)
     if turn and tonumber(lapses) < rules.lapses_allowed then
-      redis.call('HSET', turns, visitor, turn .. ':' .. (tonumber(lapses) + 1) .. ':' .. name .. ':' .. score)
+      lapses = tonumber(lapses) + 1
+      redis.call('HSET', turns, visitor, turn .. ':' .. lapses .. ':' .. name .. ':' .. score)
       redis.call('ZADD', lane_named(lanes, name).queue, tonumber(score), visitor)
       redis.call('ZADD', presence, lease_deadline(now, rules.lease), visitor)
-      lines[#lines + 1] = 'w ' .. visitor .. ' ' .. score .. ' ' .. turn
+      lines[#lines + 1] = table.concat({ 'w', visitor, score, turn, name, lapses }, ' ')
     else
       redis.call('HDEL', turns, visitor)
-      redis.call('HSET', over, visitor, 'lapsed')
-      lines[#lines + 1] = 'l ' .. visitor .. ' ' .. (turn or '0')
+      redis.call('HSET', over, visitor, 'lapsed:' .. (name or '-') .. ':' .. (score or '0'))
+      lines[#lines + 1] = table.concat({ 'l', visitor, turn or '0', name or '-', score or '0' }, ' ')
     end
   end
   count('lapsed', #lapsed)
@@ -64,7 +66,7 @@ local function call_and_strike(lanes, now, lines)
         if score then
           redis.call('ZREM', lane.queue, visitor)
           redis.call('ZADD', lane.away, tonumber(score), visitor)
-          lines[#lines + 1] = 'x ' .. visitor
+          lines[#lines + 1] = string.format('x %s %s %.0f', visitor, lane.name, tonumber(score))
           struck = struck + 1
         end
       end
@@ -83,6 +85,14 @@ local function next_deadline()
   return nearest
 end
 
+-- Whether there is a place to be ended: the absent have theirs too.
+local function somebody_stands(lanes)
+  for _, lane in ipairs(lanes) do
+    if lane.waiting > 0 or redis.call('EXISTS', lane.away) == 1 then return true end
+  end
+  return false
+end
+
 -- The room is closed or sold out: every place waiting is over, now and for good. Line: z reason score (all up to it).
 local function end_queue(lanes, state, lines)
   local kept = redis.call('HMGET', pacer, 'epoch', 'next')
@@ -92,6 +102,8 @@ local function end_queue(lanes, state, lines)
     lane.waiting = 0
   end
   redis.call('UNLINK', presence)
+  -- A list that is closed stays for who checks the draw.
+  if redis.call('HEXISTS', pacer, 'draw.frozenAt') == 0 then redis.call('UNLINK', drawn) end
   redis.call('HSET', pacer, 'endedTo', string.format('%.0f', newest), 'endedBy', state)
   lines[#lines + 1] = string.format('z %s %.0f', state, newest)
   return 0

@@ -1,17 +1,22 @@
 -- Needs every key of join_visitors. What a batch of joins shares: counts and tokens are read once, kept in `room`
 -- while places are given, and written once.
+-- @include server
 local BASE, EPOCH_SPAN = 4503599627370496, 1073741824
 
 local function open_seats(rules, lanes, now)
   local kept = redis.call('HMGET', pacer, 'epoch', 'next', 'joined')
   local room = { rules = rules, lanes = lanes, now = now, waiting = waiting_in(lanes), new = 0 }
   for _, lane in ipairs(lanes) do lane.seats = {} end
+  room.draws, room.participants = takes_participants(rules, now), {}
   room.leases, room.lease_until = {}, lease_deadline(now, rules.lease)
   room.base = BASE + tonumber(kept[1]) * EPOCH_SPAN
   room.next, room.joined = tonumber(kept[2]), tonumber(kept[3]) or 0
   room.inside = redis.call('ZCARD', admitted) + redis.call('ZCARD', active)
+  -- See upkeep: the first to come after a restart into an empty room is no loss.
+  if room.waiting + room.inside == 0 then redis.call('HSET', pacer, 'server', server_id()) end
   room.tokens = fill_bucket(rules, now)
-  room.settling = now < (tonumber(redis.call('HGET', pacer, 'settleUntil')) or 0)
+  local pause = redis.call('HMGET', pacer, 'settleUntil', 'holdUntil')
+  room.settling = now < math.max(tonumber(pause[1]) or 0, tonumber(pause[2]) or 0)
   -- Joins of the last 60 s: each field holds second * 2^20 + joins, so an old round is told from this one.
   room.second, room.recent, room.this_second = math.floor(now / 1000), 0, 0
   if room.waiting == 0 and rules.always_on == 0 then
@@ -27,19 +32,32 @@ end
 -- below the threshold.
 local function may_pass(room, state)
   local rules = room.rules
+  if state == 'open' and rules.method == 'passthrough' then return room.waiting == 0 end
   return state == 'open' and not room.settling and room.waiting == 0 and rules.always_on == 0
     and room.tokens >= 1 and room.inside < rules.capacity
     and (rules.threshold_rate == 0 or room.recent + room.new + 1 < rules.threshold_rate)
     and (rules.threshold_active == 0 or room.inside < rules.threshold_active)
 end
 
+local function add_participant(visitor, lane, score, room)
+  local list = room.participants
+  list[#list + 1], list[#list + 2] = score, lane.name .. ':' .. visitor
+end
+
 local function new_place(visitor, lane, room, state, lines)
   local score = room.base + room.next
-  room.next, room.joined = room.next + 1, room.joined + 1
+  room.joined = room.joined + 1
+  if room.draws then
+    score = UNSCORED
+    add_participant(visitor, lane, score, room)
+  else
+    room.next = room.next + 1
+  end
   local passes = may_pass(room, state)
   room.new = room.new + 1
   if passes then
-    room.tokens, room.inside, room.filled = room.tokens - 1, room.inside + 1, true
+    room.inside, room.filled = room.inside + 1, true
+    if room.rules.method ~= 'passthrough' then room.tokens = room.tokens - 1 end
     local turn, claim_by = admit(visitor, lane.name, score, room.rules, room.now, lines)
     note_last_admitted(lane.name, score)
     return 2, score, claim_by, turn
@@ -48,7 +66,7 @@ local function new_place(visitor, lane, room, state, lines)
   seats[#seats + 1], seats[#seats + 2] = score, visitor
   leases[#leases + 1], leases[#leases + 2] = room.lease_until, visitor
   room.waiting, lane.waiting = room.waiting + 1, lane.waiting + 1
-  return 0, score, 0, lane.waiting
+  return 0, score, 0, room.draws and 0 or lane.waiting
 end
 
 local function wait_again(visitor, lane, score, room)
@@ -59,8 +77,12 @@ local function wait_again(visitor, lane, score, room)
   return 1, score, 0, redis.call('ZRANK', lane.queue, visitor) + 1
 end
 
--- The place of a ticket, or nil when it is over.
-local function find_place(visitor, lane, score, older, room)
+-- The place of a ticket, or nil when it is over. Of who is drawn the ticket has no score; until the draw nobody of
+-- them can have been served.
+local function find_place(visitor, lane, score, room)
+  if score == UNSCORED then score = tonumber(redis.call('ZSCORE', drawn, lane.name .. ':' .. visitor)) or score end
+  -- The caller does not know yet that the draw is made: only from the seed can it tell this place.
+  if score == UNSCORED and room.rules.draw.madeAt > 0 then return 15, 0, 0, 0 end
   local waiting = redis.call('ZSCORE', lane.queue, visitor)
   if waiting then return 1, tonumber(waiting), 0, redis.call('ZRANK', lane.queue, visitor) + 1 end
   local turn = tonumber(string.match(redis.call('HGET', turns, visitor) or '', '^%d+'))
@@ -73,10 +95,12 @@ local function find_place(visitor, lane, score, older, room)
   local away = redis.call('ZSCORE', lane.away, visitor)
   if away then return wait_again(visitor, lane, tonumber(away), room) end
   local served = tonumber(redis.call('HGET', pacer, 'last:' .. lane.name)) or 0
-  local ended = tonumber(redis.call('HGET', pacer, 'endedTo')) or 0
-  local lost = older and score > served or score >= room.base + room.next
+  local ended = tonumber(redis.call('HGET', pacer, 'endedTo')) or UNSCORED - 1
+  -- Above the last admitted score nobody was served: the place was lost, or is an older epoch's and was seen here last.
+  local lost = score > served or score == UNSCORED
   if lost and score > ended and redis.call('HEXISTS', over, visitor) == 0 then
     if score >= room.base + room.next then room.next = score - room.base + 1 end
+    if score < BASE then add_participant(visitor, lane, score, room) end
     return wait_again(visitor, lane, score, room)
   end
   return nil
@@ -88,6 +112,10 @@ local function close_seats(room)
     if #lane.seats > 0 then redis.call('ZADD', lane.queue, unpack(lane.seats)) end
   end
   if #room.leases > 0 then redis.call('ZADD', presence, unpack(room.leases)) end
+  if #room.participants > 0 then
+    redis.call('ZADD', drawn, 'NX', unpack(room.participants))
+    redis.call('HINCRBY', pacer, 'draw.joined', #room.participants / 2)
+  end
   redis.call('HSET', pacer, 'next', string.format('%.0f', room.next), 'joined', string.format('%.0f', room.joined))
   if room.filled then store_bucket(room.rules, room.tokens, room.now) end
   if room.new > 0 then

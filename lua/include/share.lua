@@ -20,14 +20,11 @@ local function admit_by_weight(lanes, most, rules, now, lines)
   local given = 0
   for _, lane in ipairs(lanes) do
     local popped = lane.take > 0 and redis.call('ZPOPMIN', lane.queue, lane.take) or {}
-    for i = 1, #popped, 2 do
-      admit(popped[i], lane.name, tonumber(popped[i + 1]), rules, now, lines)
-      redis.call('ZREM', presence, popped[i])
-      given = given + 1
-    end
     if #popped > 0 then
+      local _, _, visitors = admit_all(popped, lane.name, rules, now, lines)
+      redis.call('ZREM', presence, unpack(visitors))
       note_last_admitted(lane.name, tonumber(popped[#popped]))
-      lane.waiting = lane.waiting - #popped / 2
+      lane.waiting, given = lane.waiting - #visitors, given + #visitors
     end
     redis.call('HSET', pacer, 'credit:' .. lane.name, lane.left > 0 and lane.credit or 0)
   end

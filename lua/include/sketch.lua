@@ -1,28 +1,42 @@
--- Needs the locals pacer, admitted, active, history. Once a second, per lane a line
--- `s lane waiting lastAdmitted newest scores|marks` (newest: the highest score given so far): the score of every rank to 1,000 (the first whole, then differences),
--- then of each further percent (rank ceil(waiting * percent / 100), differences go on). Position and estimate are
--- computed from it in the gateways, so a waiting visitor costs Redis nothing. `n admitted active` goes with it.
-local EXACT = 1000
+-- Needs the locals pacer, admitted, active, history. What gateways compute position and estimate from, so that a
+-- waiting visitor costs Redis nothing. Once a second, per lane, `s lane waiting lastAdmitted newest pieces` (newest: the
+-- highest score given so far) and `n admitted active`; then the *rank sketch* in so many pieces, one a slot so that no
+-- slot is long: `p lane left from ids marks`, with the number of pieces that follow, the rank of the first id, the ids
+-- of who stands there and behind, and `rank:score,...` of rank 1,000 and of every sixtieth part of the queue behind it.
+-- Pieces go from the back of the first thousand to its front: who moves up meanwhile falls between no two. Ids, because
+-- Redis writes a score of sixteen digits in half a microsecond, and a thousand of them would cost more than all the rest.
+local EXACT, MARKS, PIECES = 1000, 60, 10
 
-local function sketch_lanes(lanes, lines)
+-- How many pieces follow; none while the scores are `hidden`, because they are still to be drawn.
+local function count_lanes(lanes, lines, hidden)
   local given = redis.call('HMGET', pacer, 'epoch', 'next')
   local newest = 4503599627370496 + tonumber(given[1]) * 1073741824 + tonumber(given[2]) - 1
+  local longest = 0
+  for _, lane in ipairs(lanes) do longest = math.max(longest, lane.waiting) end
+  local pieces = hidden and 0 or math.min(PIECES, math.ceil(longest * PIECES / EXACT))
   for i, lane in ipairs(lanes) do
-    local scores, marks, before = {}, {}, 0
-    local function add(list, score)
-      list[#list + 1] = string.format('%.0f', tonumber(score) - before)
-      before = tonumber(score)
-    end
-    local first = redis.call('ZRANGE', lane.queue, 0, EXACT - 1, 'WITHSCORES')
-    for at = 2, #first, 2 do add(scores, first[at]) end
-    if lane.waiting > EXACT then
-      for percent = 1, 100 do
-        local rank = math.ceil(lane.waiting * percent / 100)
-        if rank > EXACT then add(marks, redis.call('ZRANGE', lane.queue, rank - 1, rank - 1, 'WITHSCORES')[2] or before) end
-      end
-    end
     local last = redis.call('HGET', pacer, 'last:' .. lane.name) or '0'
-    lines[#lines + 1] = string.format('s %d %.0f %s %.0f %s|%s', i, lane.waiting, last, newest, table.concat(scores, ','), table.concat(marks, ','))
+    lines[#lines + 1] = string.format('s %d %.0f %s %.0f %d', i, lane.waiting, last, newest, pieces)
+  end
+  return pieces
+end
+
+local function mark_at(lane, rank)
+  local at = string.format('%d', rank - 1)
+  return string.format('%d:', rank) .. redis.call('ZRANGE', lane.queue, at, at, 'WITHSCORES')[2]
+end
+
+-- The piece that `left` others follow.
+local function sketch_lanes(lanes, left, lines)
+  local from, to = left * EXACT / PIECES, (left + 1) * EXACT / PIECES
+  for i, lane in ipairs(lanes) do
+    local ids, marks = redis.call('ZRANGE', lane.queue, from, to - 1), {}
+    if left == 0 and lane.waiting > EXACT then marks[1] = mark_at(lane, EXACT) end
+    for part = left * MARKS / PIECES + 1, (left + 1) * MARKS / PIECES do
+      local rank = math.ceil(lane.waiting * part / MARKS)
+      if rank > EXACT then marks[#marks + 1] = mark_at(lane, rank) end
+    end
+    lines[#lines + 1] = string.format('p %d %d %d ', i, left, from + 1) .. table.concat(ids, ',') .. ' ' .. table.concat(marks, ',')
   end
 end
 

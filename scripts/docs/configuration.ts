@@ -59,6 +59,7 @@ function fallback({ fallback: value, schema }: Setting<unknown>): string {
 /** The JSON Schema that a TypeBox schema is, as far as settings use it. */
 type Json = {
   readonly type?: string;
+  readonly title?: string;
   readonly const?: unknown;
   readonly anyOf?: readonly Json[];
   readonly items?: Json;
@@ -78,6 +79,7 @@ function describe(schema: TSchema | Json): string {
     const parts = json.anyOf.filter((part) => part.type !== 'undefined');
     return parts.map(describe).join(' | ');
   }
+  if (json.title !== undefined) return json.title;
   if (json.const !== undefined) return `\`${json.const}\``;
   switch (json.type) {
     case 'integer':

@@ -23,15 +23,19 @@ export type RedisOptions = {
   readonly appendfsync?: 'everysec' | 'always';
   readonly port?: number;
   readonly detached?: boolean;
+  /** Further words of its command line. */
+  readonly words?: readonly string[];
 };
 
 /** Starts a private Redis on loopback and waits until it answers. Throws with its last words when it dies. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? (await freePort());
   if (options.folder !== undefined) mkdirSync(options.folder, { recursive: true });
-  const child = startChild(options.binary ?? 'redis-server', redisArguments(port, options), {
-    detached: options.detached ?? false,
-  });
+  const child = startChild(
+    options.binary ?? 'redis-server',
+    [...redisArguments(port, options), ...(options.words ?? [])],
+    { detached: options.detached ?? false },
+  );
   const exited = new Promise<void>((resolve) => child.process.once('exit', () => resolve()));
   await untilAnswering(
     port,
@@ -60,6 +64,8 @@ export function redisArguments(
   return [
     ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--maxmemory-policy', 'noeviction'],
     ...['--dir', folder ?? '/tmp', '--daemonize', 'no', '--logfile', ''],
+    // Without a folder of its own another's snapshot (a replica writes one) must not be found.
+    ...(folder === undefined ? ['--dbfilename', `unkept-${port}.rdb`] : []),
     ...persistence,
   ];
 }

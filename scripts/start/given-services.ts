@@ -1,13 +1,13 @@
 import { createLog } from '@ropeline/core/log.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
-import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
+import { connectRedisOrCluster, untilReady } from '@ropeline/core/redis/connect.ts';
 import { Refusal } from './refusal.ts';
 
 const log = createLog('start', 'silent');
 
 /** Throws {@link Refusal} when a Redis that the environment names does not answer. */
 export async function checkGivenRedis(setting: string, url: string): Promise<void> {
-  const redis = connectRedis(url, { name: 'ropeline-start', log });
+  const redis = connectRedisOrCluster(url, { name: 'ropeline-start', log });
   try {
     await untilReady(redis, 5_000);
   } catch (cause) {

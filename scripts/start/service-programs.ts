@@ -19,7 +19,10 @@ export function servicePrograms(
     index === 0 ? 'gateway' : `gateway-${index + 1}`,
   );
   return [
-    ...names.map((name) => [nodeProgram(place, name, 'gateway/src/main.ts'), ranks.gateway] as const),
+    ...names.map((name, index) => {
+      const numbered = { ...place, env: { ...place.env, GATEWAY_NUMBER: String(index + 1) } };
+      return [nodeProgram(numbered, name, 'gateway/src/main.ts'), ranks.gateway] as const;
+    }),
     [nodeProgram(place, 'ticket-service', 'ticket-service/src/main.ts'), ranks.ticket],
     [nodeProgram(place, 'workers', 'workers/src/main.ts'), ranks.workers],
     [nodeProgram(place, 'payment-simulator', 'payment-simulator/src/main.ts'), ranks.payment],

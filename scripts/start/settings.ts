@@ -1,6 +1,7 @@
 import {
   integer,
   list,
+  optionalRedisAddress,
   optionalSecret,
   optionalText,
   optionalUrl,
@@ -23,10 +24,15 @@ export const settings = {
     { min: 1, max: 64 },
     { fallback: 1 },
   ),
-  redisUrl: optionalUrl('REDIS_URL', 'Redis of the queue; unset = a private one'),
-  ticketRedisUrl: optionalUrl(
+  redisUrl: optionalRedisAddress('REDIS_URL', 'Redis of the queue; unset = a private one', [
+    'server',
+    'sentinel',
+    'cluster',
+  ]),
+  ticketRedisUrl: optionalRedisAddress(
     'TICKET_REDIS_URL',
     'Redis of the stock, outbox and jobs; unset = a private one',
+    ['server', 'sentinel'],
   ),
   databaseUrl: optionalUrl('DATABASE_URL', 'Postgres; unset = a private one'),
   upstream: optionalUrl('UPSTREAM', 'Site behind the room `demo`; unset = the ticket service'),

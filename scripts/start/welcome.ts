@@ -1,3 +1,4 @@
+import { withoutCredentials } from '@ropeline/core/redis/address.ts';
 import type { Addresses } from './addresses.ts';
 
 /** What to open and what to try first. The caller prints `ropeline ready` after it. */
@@ -17,8 +18,8 @@ export function welcome(addresses: Addresses, place: { logs: string; upstream: s
     ['Ticket service', `${ticket}/docs  (API; metrics under /metrics)`],
     ['Payment simulator', payment],
     ['Workers', `${workers}/metrics`],
-    ['Redis of the queue', addresses.redis],
-    ['Redis of the stock', addresses.ticketRedis],
+    ['Redis of the queue', withoutCredentials(addresses.redis)],
+    ['Redis of the stock', withoutCredentials(addresses.ticketRedis)],
     ['Postgres', withoutPassword(addresses.database)],
     ['Operator token', operatorToken ?? 'the one whose hash is in OPERATOR_TOKENS'],
     ['Logs', place.logs],

@@ -10,9 +10,10 @@ import {
 } from '@ropeline/core/shared-settings.ts';
 
 const databaseUrl = setting.url('DATABASE_URL', 'Postgres with the members, offers and orders');
-const ticketRedisUrl = setting.url(
+const ticketRedisUrl = setting.redisAddress(
   'TICKET_REDIS_URL',
   'Redis with the stock; appendfsync always, noeviction',
+  ['server', 'sentinel'],
 );
 
 /** Of the steps that run before the services: migrate and seed. */

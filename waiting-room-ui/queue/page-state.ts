@@ -10,11 +10,12 @@ export type PageState = QueueFacts & {
 };
 
 export function initialState(data: QueuePageData, now: number): PageState {
-  const { status, roomState, opensAt, problem, confirm, message } = data;
+  const { status, roomState, opensAt, isLottery, problem, confirm, message } = data;
   return {
     status,
     roomState,
     ...(opensAt === undefined ? {} : { opensAt }),
+    ...(isLottery === undefined ? {} : { isLottery }),
     ...(problem === undefined ? {} : { problem }),
     confirm,
     message,
@@ -34,7 +35,7 @@ export function afterMessage(state: PageState, message: ServerMessage, now: numb
         ...rest,
         status: fresh,
         roomState: null,
-        message: fresh.message ?? state.message,
+        message: fresh.message ?? '',
         clockOffsetMs: fresh.serverTime - now,
       };
     }

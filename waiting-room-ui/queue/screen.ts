@@ -33,6 +33,9 @@ export class Screen {
     setText(parts.heading, view.heading);
     setText(parts.text, view.text);
     optional(parts.note, view.note);
+    if (state.message !== parts.message.textContent && state.message !== '') {
+      this.#announcer.say(state.message, true);
+    }
     optional(parts.message, state.message || undefined);
     optional(parts.connection, linkTexts[link] || undefined);
     this.#showPlace(view);

@@ -1,10 +1,10 @@
-import { integer, optionalSecret, port, url } from '@ropeline/core/settings.ts';
+import { integer, optionalSecret, port, redisAddress, url } from '@ropeline/core/settings.ts';
 import { bindAddress, logLevel, metricsToken } from '@ropeline/core/shared-settings.ts';
 
 export const settings = {
   port: port('WORKERS_PORT', 'port of health, metrics and dead letters', 8083),
   bindAddress,
-  redisUrl: url('TICKET_REDIS_URL', 'the stock Redis: outbox and jobs'),
+  redisUrl: redisAddress('TICKET_REDIS_URL', 'the stock Redis: outbox and jobs', ['server', 'sentinel']),
   databaseUrl: url('DATABASE_URL', 'the Postgres that orders are written to'),
   chunkEntries: integer(
     'WORKERS_CHUNK_ENTRIES',

@@ -5,9 +5,9 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import type { Registry } from 'prom-client';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { MetricsSource } from '../metrics.ts';
 import { type ProblemCode, problem } from '../protocol/problem-codes.ts';
 import { isSameSecret } from '../token/same-secret.ts';
 import { answerClientError } from './client-errors.ts';
@@ -86,7 +86,7 @@ function translate(error: unknown): AppError {
 }
 
 type Probes = {
-  readonly registry: Registry;
+  readonly registry: MetricsSource;
   /** Resolves to the list of what is missing; empty when the process can do its work. */
   readonly notReady: () => Promise<readonly string[]> | readonly string[];
   readonly metricsToken?: string | undefined;

@@ -38,6 +38,8 @@ export const problemCodes = {
   'bad-gateway': [502, 'The site behind the room gave no valid answer'],
   'gateway-timeout': [504, 'The site behind the room did not answer in time'],
   // control plane
+  'draw-not-ready': [409, 'The draw is not there yet'],
+  'beacon-settled': [409, 'The beacon has another value already'],
   'token-required': [401, 'A valid bearer token is required'],
   'role-required': [403, 'This token may not do that'],
   conflict: [409, 'Somebody else changed it meanwhile'],

@@ -8,6 +8,7 @@ export type QueuePageData = {
   readonly status: Status | null;
   readonly roomState: RoomState | null;
   readonly opensAt?: number;
+  readonly isLottery?: boolean;
   readonly problem?: string;
   /** The operator's words; empty = none. */
   readonly message: string;

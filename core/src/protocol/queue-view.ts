@@ -11,6 +11,8 @@ export type QueueFacts = {
   readonly roomState: RoomState | null;
   /** Unix ms, from the room or from the refusal. */
   readonly opensAt?: number;
+  /** Who joins before the opening is drawn. */
+  readonly isLottery?: boolean;
   /** Code of what went wrong: a problem code, or one of the page's own. */
   readonly problem?: string;
   readonly confirm: 'auto' | 'click';
@@ -48,9 +50,17 @@ const holds = {
   'stock-held':
     'Everything left is being paid for by others. If something comes back the line moves on; you keep your place.',
   recovering: 'We are recovering from a fault and putting everybody back. You keep your place.',
-  'redis-away': 'We cannot reach the line right now. You keep your place, and this page goes on by itself.',
-  'rate-changed': 'The pace has changed, and the estimate with it.',
+  'redis-away':
+    'We have lost touch with the shared line for a moment. You keep your place, and this page goes on by itself.',
 } as const satisfies Record<string, string>;
+
+/** Why an estimate is another than before; the line goes on. */
+const moves: Readonly<Record<string, string>> = {
+  'rate-changed': 'The pace has changed, and the estimate with it.',
+  capacity: 'How many can be inside at once has changed the pace, and the estimate with it.',
+  lapses: 'How many do not take their turn has changed the pace, and the estimate with it.',
+  'line-changed': 'People in front of you left the line or came back to it; the estimate has changed.',
+};
 
 export function isHold(reason: string | null | undefined): reason is keyof typeof holds {
   return reason !== null && reason !== undefined && Object.hasOwn(holds, reason);
@@ -64,15 +74,7 @@ export function queueView(facts: QueueFacts): QueueView {
     case 'waiting':
       return waitingView(status, facts);
     case 'scheduled':
-      return {
-        ...calm,
-        title: 'Opening soon',
-        heading: 'You are early',
-        text: 'You have a place. The line starts to move when it opens; you need not do anything.',
-        ...countdown('Opens in', status.opensAt ?? facts.opensAt),
-        mayLeave: true,
-        refreshSeconds: 15,
-      };
+      return scheduledView(status, facts);
     case 'admitted':
       return admittedView(status, facts);
     case 'active':
@@ -140,9 +142,37 @@ function joiningView({ roomState, opensAt }: QueueFacts): QueueView {
   };
 }
 
+/** Before the opening, and between it and the end of the draw. */
+function scheduledView(status: Status, facts: QueueFacts): QueueView {
+  const opensAt = status.opensAt ?? facts.opensAt;
+  if (opensAt !== undefined && opensAt <= status.serverTime) {
+    return {
+      ...calm,
+      title: 'Opening now',
+      heading: 'Opening now',
+      text: 'The line is being put in order. Your number will show in a moment.',
+      mayLeave: true,
+      refreshSeconds: 2,
+    };
+  }
+  return {
+    ...calm,
+    title: 'Opening soon',
+    heading: 'You are early',
+    text:
+      facts.isLottery === true
+        ? 'You will be drawn: when the line opens, everybody who is here by then gets a place by lot. It makes no difference when you came, and you need not do anything.'
+        : 'You have a place. The line starts to move when it opens; you need not do anything.',
+    ...countdown('Opens in', opensAt),
+    mayLeave: true,
+    refreshSeconds: 15,
+  };
+}
+
 function waitingView(status: Status, facts: QueueFacts): QueueView {
   const reason = isHold(facts.roomState) ? facts.roomState : status.reason;
-  const note = isHold(reason) ? { note: holds[reason] } : {};
+  const words = isHold(reason) ? holds[reason] : moves[reason ?? ''];
+  const note = words === undefined ? {} : { note: words };
   const far = (status.etaSeconds?.p50 ?? 0) > 120;
   const base = { ...calm, ...note, mayLeave: true, refreshSeconds: far ? 15 : pollSeconds(status) };
   if (status.position === null || status.ahead === null) {
@@ -153,20 +183,23 @@ function waitingView(status: Status, facts: QueueFacts): QueueView {
       text: 'Your place is safe. Its number will show in a moment.',
     };
   }
-  const stopped = isHold(reason) && reason !== 'rate-changed';
+  // Without Redis the room may stand still or go on at a pace that nobody knows.
+  const isAway = reason === 'redis-away';
+  const stopped = isHold(reason) && !isAway;
   const start = Math.max(facts.startedAhead ?? status.ahead, status.ahead);
   return {
     ...base,
     title: `${countText(status.position)} in line`,
     heading: 'You are in line',
     text: 'Keep this page open. You keep your place if you reload it or lose the connection.',
+    ...countdown('The line closes in', status.closesAt),
     place: {
       position: countText(status.position),
       ahead: countText(status.ahead),
       waiting: status.waiting === null ? '–' : countText(status.waiting),
       estimate: stopped
         ? 'on hold'
-        : status.etaSeconds === null
+        : isAway || status.etaSeconds === null
           ? 'not known yet'
           : estimateText(status.etaSeconds),
       progress: start === 0 ? 100 : Math.floor(((start - status.ahead) / start) * 100),
@@ -174,18 +207,23 @@ function waitingView(status: Status, facts: QueueFacts): QueueView {
   };
 }
 
-function admittedView(status: Status, { confirm }: QueueFacts): QueueView {
+function admittedView(status: Status, { confirm, roomState }: QueueFacts): QueueView {
   const auto = confirm === 'auto';
+  const isAway = roomState === 'redis-away';
   return {
     ...calm,
     title: 'It is your turn',
     heading: 'It is your turn',
-    text: auto ? 'Taking you in…' : 'Come in while your turn lasts; otherwise it goes to the next in line.',
+    text: !auto
+      ? 'Come in while your turn lasts; otherwise it goes to the next in line.'
+      : isAway
+        ? 'Taking you in. We have lost touch with the shared line, so it may take a moment; this page tries again by itself.'
+        : 'Taking you in…',
     tone: 'turn',
     action: 'enter',
     ...countdown('Your turn lasts another', status.claimBy),
     mayLeave: !auto,
-    refreshSeconds: auto ? 1 : 15,
+    refreshSeconds: !auto ? 15 : isAway ? 3 : 1,
   };
 }
 
@@ -212,6 +250,8 @@ function problemView(problem: string, facts: Pick<QueueFacts, 'opensAt' | 'roomS
         };
       }
       return over('The line is closed', 'Nobody is let in any more.');
+    case 'lane-not-allowed':
+      return over('For the invited', 'This line takes who has a code. If you have one, enter it below.');
     case 'sold-out':
       return over('Sold out', 'Everything is gone, so the line has ended. Thank you for waiting.');
     case 'full':
@@ -240,7 +280,6 @@ function problemView(problem: string, facts: Pick<QueueFacts, 'opensAt' | 'roomS
         null,
       );
     case 'blocked':
-    case 'lane-not-allowed':
     case 'challenge-required':
     case 'cross-site':
       return over('You cannot join this line', 'The organiser does not let this request in.');

@@ -43,8 +43,12 @@ export const reasons = [
   'abandoned',
   'expired',
   'rate-changed',
+  'capacity',
+  'lapses',
+  'line-changed',
   'redis-away',
   'recovering',
+  'inside-unknown',
 ] as const;
 export type Reason = (typeof reasons)[number];
 
@@ -68,6 +72,7 @@ export const Status = Type.Object({
   claimBy: Type.Optional(Type.Integer({ description: 'Unix ms' })),
   pollAfterMs: Type.Integer({ minimum: 0, maximum: 5_000 }),
   opensAt: Type.Optional(Type.Integer({ description: 'Unix ms' })),
+  closesAt: Type.Optional(Type.Integer({ description: 'Unix ms' })),
   message: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
   place: Type.Optional(Type.String({ description: 'Place ticket; replace yours with it' })),
@@ -85,6 +90,7 @@ export type Status = {
   readonly claimBy?: number;
   readonly pollAfterMs: number;
   readonly opensAt?: number;
+  readonly closesAt?: number;
   readonly message?: string;
   readonly reason?: Reason;
   readonly place?: string;
@@ -98,12 +104,33 @@ export type Entry = {
   readonly target: string;
 };
 
+/** A lottery's draw, as far as it has come: whoever keeps the first two can check every place with the rest. */
+export type PublicDraw = {
+  /** SHA-256 of the seed's 32 bytes, hex; there before the first join. */
+  readonly commitment: string;
+  /** The public value that will be mixed in, named beforehand. */
+  readonly beaconName?: string;
+  /** How many are drawn; there with the hash of their list, once it is closed. */
+  readonly participants?: number;
+  readonly participantsHash?: string;
+  /** The value of the beacon. */
+  readonly beacon?: string;
+  /** 32 bytes, hex; there when the draw is made. */
+  readonly seed?: string;
+};
+
 export type PublicRoom = {
   readonly room: string;
   readonly state: RoomState;
+  /** While the state is `redis-away`: what the room does without it. */
+  readonly onFailure?: 'closed' | 'degraded' | 'open';
+  /** While the state is `recovering`: `recovering` or `inside-unknown`, and until when nobody is admitted, Unix ms. */
+  readonly reason?: Reason;
+  readonly recoversAt?: number;
   readonly waiting: number;
   readonly ratePerMinute: number;
   readonly opensAt?: number;
   readonly closesAt?: number;
+  readonly draw?: PublicDraw;
   readonly message?: string;
 };

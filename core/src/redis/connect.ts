@@ -1,32 +1,50 @@
-import { Redis, type RedisOptions } from 'ioredis';
-import type { Logger } from '../log.ts';
+import { Redis, type RedisCommander, type RedisOptions } from 'ioredis';
+import { parseRedisAddress, type RedisAddress, withoutCredentials } from './address.ts';
+import { connectCluster, connectClusterListener } from './cluster.ts';
+import { type ConnectOptions, defaultCommandTimeoutMs, failFast, logged } from './fail-fast.ts';
 
 export type { Redis } from 'ioredis';
 
-type Options = {
-  readonly name: string;
-  readonly log: Logger;
-  /** Deadline of every command. A command that passes it has an unknown outcome. */
-  readonly commandTimeoutMs?: number;
+type Options = Omit<RedisOptions, 'replyMapping'>;
+
+/**
+ * What is used of a client whose Redis may be a cluster: every command of keys in one slot, and the events that all
+ * kinds have. `close`: nothing can be reached. `-node`: a node of a cluster was lost, others may answer.
+ */
+export type RedisClient = RedisCommander<{ type: 'default'; mapping: 'resp2' }> & {
+  readonly status: string;
+  connect(): Promise<void>;
+  disconnect(reconnect?: boolean): void;
+  defineCommand(name: string, definition: { readonly lua: string }): void;
+  on(event: 'ready' | 'close' | '-node', listener: () => void): unknown;
+  once(event: 'ready', listener: () => void): unknown;
+  off(event: 'ready', listener: () => void): unknown;
 };
 
 /**
  * A client that fails fast: no offline queue, no resending of unanswered commands (a script that is sent twice
- * would act twice), a deadline on every command. It reconnects by itself with back-off up to a second.
+ * would act twice), a deadline on every command. It reconnects by itself with back-off up to a second; by Sentinel
+ * to whoever is master then.
  */
-export function connectRedis(url: string, options: Options): Redis {
-  const redis = new Redis(url, {
-    ...fastFail,
-    connectionName: options.name,
-    commandTimeout: options.commandTimeoutMs ?? 2_000,
-  });
-  return logged(redis, options);
+export function connectRedis(url: string, options: ConnectOptions): Redis {
+  return connectOne(url, options, { commandTimeout: options.commandTimeoutMs ?? defaultCommandTimeoutMs });
 }
 
-/** For blocking reads and subscriptions: no command deadline, subscriptions come back after a reconnect. */
-export function connectRedisForWaiting(url: string, options: Options): Redis {
-  const redis = new Redis(url, { ...fastFail, connectionName: options.name, maxRetriesPerRequest: null });
-  return logged(redis, options);
+/** The same for an address that may be a cluster's. */
+export function connectRedisOrCluster(url: string, options: ConnectOptions): RedisClient {
+  const address = parseRedisAddress(url);
+  if (address.kind !== 'cluster') return connectRedis(url, options);
+  return placed(connectCluster(address, options), url);
+}
+
+/**
+ * For subscriptions: no command deadline, subscriptions come back after a reconnect, which `ready` tells. Of a
+ * cluster it is one node after another.
+ */
+export function connectRedisForWaiting(url: string, options: ConnectOptions): Redis {
+  const address = parseRedisAddress(url);
+  if (address.kind === 'cluster') return placed(connectClusterListener(address, options), url);
+  return connectOne(url, options, { maxRetriesPerRequest: null });
 }
 
 /**
@@ -34,49 +52,58 @@ export function connectRedisForWaiting(url: string, options: Options): Redis {
  * lost before the answer came (a client that neither resends nor rejects them would wait for ever). Only for
  * commands that may run twice.
  */
-export function connectRedisForJobs(url: string, options: Options): Redis {
-  const redis = new Redis(url, {
-    ...fastFail,
-    connectionName: options.name,
+export function connectRedisForJobs(url: string, options: ConnectOptions): Redis {
+  return connectOne(url, options, {
     enableOfflineQueue: true,
     autoResendUnfulfilledCommands: true,
     maxRetriesPerRequest: null,
   });
-  return logged(redis, options);
 }
 
-const fastFail = {
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
-  autoResubscribe: true,
-  maxRetriesPerRequest: 0,
-  connectTimeout: 3_000,
-  retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000),
-  lazyConnect: true,
-} satisfies RedisOptions;
+function connectOne(url: string, options: ConnectOptions, more: Options): Redis {
+  const address = parseRedisAddress(url);
+  const all: Options = { ...failFast, connectionName: options.name, ...more };
+  if (address.kind === 'cluster') throw new Error('a cluster cannot be used here');
+  const redis =
+    address.kind === 'server' ? new Redis(url, all) : new Redis({ ...all, ...bySentinel(address) });
+  return placed(logged(redis, options), url);
+}
 
-function logged(redis: Redis, { name, log }: Options): Redis {
-  let away = false;
-  redis.on('error', (error: Error) => {
-    if (!away) log.warn({ redis: name, err: { message: error.message } }, 'redis is away');
-    away = true;
-  });
-  redis.on('ready', () => {
-    if (away) log.info({ redis: name }, 'redis is back');
-    away = false;
-  });
-  return redis;
+function bySentinel(address: Extract<RedisAddress, { readonly kind: 'sentinel' }>): Options {
+  const { nodes, name, db, username, password, sentinelUsername, sentinelPassword, tls } = address;
+  return {
+    sentinels: [...nodes],
+    name,
+    role: 'master',
+    db,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+    // A master that hangs closes no connection: the sentinels say that it is master no longer.
+    failoverDetector: true,
+    sentinelCommandTimeout: 1_000,
+    sentinelRetryStrategy: (attempt) => Math.min(attempt * 50, 500),
+    sentinelReconnectStrategy: () => 1_000,
+  };
+}
+
+/** What to call a client's Redis in messages. */
+const places = new WeakMap<object, string>();
+
+function placed<Client extends object>(client: Client, url: string): Client {
+  places.set(client, withoutCredentials(url));
+  return client;
 }
 
 /** Waits until the client is ready; throws when it is not within `timeoutMs`. */
-export async function untilReady(redis: Redis, timeoutMs = 10_000): Promise<void> {
+export async function untilReady(redis: RedisClient, timeoutMs = 10_000): Promise<void> {
   if (redis.status === 'ready') return;
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       redis.off('ready', done);
-      reject(
-        new Error(`Redis ${redis.options.host}:${redis.options.port} did not answer within ${timeoutMs} ms`),
-      );
+      reject(new Error(`${places.get(redis) ?? 'Redis'} did not answer within ${timeoutMs} ms`));
     }, timeoutMs);
     const done = (): void => {
       clearTimeout(timer);

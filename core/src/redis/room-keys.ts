@@ -9,10 +9,14 @@ export type RoomKeys = {
   readonly active: string;
   readonly turns: string;
   readonly over: string;
+  readonly ended: string;
   readonly arrivals: string;
   readonly audit: string;
   readonly holders: string;
   readonly roll: string;
+  readonly drawn: string;
+  readonly codes: string;
+  readonly codeBatches: string;
   readonly history: string;
   /** Pub/sub channel of the room's broadcast. */
   readonly tick: string;
@@ -30,10 +34,14 @@ export function roomKeys(room: string): RoomKeys {
     active: at('active'),
     turns: at('turns'),
     over: at('over'),
+    ended: at('ended'),
     arrivals: at('arrivals'),
     audit: at('audit'),
     holders: at('holders'),
     roll: at('roll'),
+    drawn: at('drawn'),
+    codes: at('codes'),
+    codeBatches: at('code-batches'),
     history: at('history'),
     tick: at('tick'),
     queue: (lane) => at(`queue:${lane}`),
@@ -44,3 +52,9 @@ export function roomKeys(room: string): RoomKeys {
 /** Set of all room names; gateways read it at start and when the `rooms` channel says so. */
 export const roomsKey = 'ropeline:rooms';
 export const roomsChannel = 'ropeline:rooms:changed';
+
+/** A random value that goes with the data set: another one tells that everything else may be gone too. */
+export const dataSetKey = 'ropeline:data-set';
+
+/** Channel of the gateways' beats: each publishes its id twice a second. */
+export const gatewaysChannel = 'ropeline:gateways';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connect.ts';
 
 const luaFolder = fileURLToPath(new URL('../../../lua/', import.meta.url));
 
@@ -22,7 +22,7 @@ export type ScriptArg = string | number;
 /** A script bound to nothing yet: call it with a client. */
 export type Script<Reply> = {
   readonly contract: ScriptContract;
-  readonly call: (redis: Redis, keys: readonly string[], args: readonly ScriptArg[]) => Promise<Reply>;
+  readonly call: (redis: RedisClient, keys: readonly string[], args: readonly ScriptArg[]) => Promise<Reply>;
 };
 
 /** All scripts defined in this process, for the contract test. */
@@ -33,7 +33,7 @@ export function definedScripts(): readonly ScriptContract[] {
 
 /**
  * Binds a file of lua/ with its includes. The reply's shape is the one that the header promises, decoded by
- * `decode`. ioredis sends EVALSHA and falls back to EVAL after a restart of Redis.
+ * `decode`. ioredis sends EVALSHA, and EVAL first on every connection and after a restart, so on every node of a cluster.
  */
 export function defineScript<Reply>(
   contract: ScriptContract,
@@ -45,7 +45,7 @@ export function defineScript<Reply>(
   return {
     contract,
     async call(redis, keys, args) {
-      const client = redis as Redis & Record<string, (...words: unknown[]) => Promise<unknown>>;
+      const client = redis as RedisClient & Record<string, (...words: unknown[]) => Promise<unknown>>;
       if (client[name] === undefined) redis.defineCommand(name, { lua });
       const command = client[name] as (...words: unknown[]) => Promise<unknown>;
       return decode(await command.call(redis, keys.length, ...keys, ...args));

@@ -1,6 +1,7 @@
 import {
   type CryptoKey,
   createLocalJWKSet,
+  decodeProtectedHeader,
   importJWK,
   type JSONWebKeySet,
   type JWK,
@@ -11,37 +12,49 @@ import type { EntryClaims } from '../protocol/entry.ts';
 
 const algorithm = 'EdDSA';
 
-/** Signs entry tokens with the first private key of a JWK set; publishes the public halves of all. */
-export class EntrySigner {
-  readonly #key: CryptoKey;
-  readonly #kid: string;
-  /** What `/_ropeline/jwks.json` serves: no private member. */
-  readonly jwks: JSONWebKeySet;
+/** A key of the file: a JWK, and in Unix ms when it begins to sign and how long its tokens are taken. */
+export type EntryKey = JWK & { readonly signsFrom?: number; readonly verifiesUntil?: number };
 
-  private constructor(key: CryptoKey, kid: string, jwks: JSONWebKeySet) {
-    this.#key = key;
-    this.#kid = kid;
-    this.jwks = jwks;
+type LoadedKey = {
+  readonly kid: string;
+  /** Undefined for a public key, which only verifies. */
+  readonly sign: CryptoKey | undefined;
+  readonly signsFrom: number;
+  readonly verifiesUntil: number;
+  readonly publicJwk: JWK;
+};
+
+/**
+ * Signs entry tokens with the first private key of a set whose time to sign has come; publishes the public halves of
+ * all that verify still or will sign later, so that every verifier knows a key before it is used.
+ */
+export class EntrySigner {
+  #keys: readonly LoadedKey[];
+
+  private constructor(keys: readonly LoadedKey[]) {
+    this.#keys = keys;
   }
 
-  /** Throws when the set is empty, a key is not Ed25519, or the first is not private or has no `kid`. */
-  static async create(keys: readonly JWK[]): Promise<EntrySigner> {
-    const [first] = keys;
-    if (first?.kid === undefined || first.d === undefined)
-      throw new Error('the first entry key must be private and have a kid');
-    for (const key of keys) {
-      if (key.kty !== 'OKP' || key.crv !== 'Ed25519')
-        throw new Error(`entry key ${key.kid} is not an Ed25519 key`);
-    }
-    const jwks = {
-      keys: keys.map(({ kty, crv, x, kid }) => ({ kty, crv, x, kid, alg: algorithm, use: 'sig' }) as JWK),
-    };
-    return new EntrySigner((await importJWK(first, algorithm)) as CryptoKey, first.kid, jwks);
+  /** Throws when a key is not Ed25519 or has no `kid`, two have the same, or none is private. */
+  static async create(keys: readonly EntryKey[]): Promise<EntrySigner> {
+    return new EntrySigner(await loadKeys(keys));
+  }
+
+  /** Replaces the whole set at once; throws as {@link create} does and then changes nothing. */
+  async use(keys: readonly EntryKey[]): Promise<void> {
+    this.#keys = await loadKeys(keys);
+  }
+
+  /** What `/_ropeline/jwks.json` serves at this moment: no private member. */
+  get jwks(): JSONWebKeySet {
+    const now = Date.now();
+    return { keys: this.#keys.flatMap((key) => (key.verifiesUntil > now ? [key.publicJwk] : [])) };
   }
 
   sign({ iss, aud, sub, jti, iat, nbf, exp, lane }: EntryClaims): Promise<string> {
+    const { key, kid } = this.#signing();
     return new SignJWT({ lane })
-      .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: this.#kid })
+      .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid })
       .setIssuer(iss)
       .setAudience(aud)
       .setSubject(sub)
@@ -49,8 +62,31 @@ export class EntrySigner {
       .setIssuedAt(iat)
       .setNotBefore(nbf)
       .setExpirationTime(exp)
-      .sign(this.#key);
+      .sign(key);
   }
+
+  #signing(): { readonly key: CryptoKey; readonly kid: string } {
+    const now = Date.now();
+    const able = this.#keys.filter(({ sign }) => sign !== undefined);
+    // A set whose keys are all of the future is better used early than not at all.
+    const { sign, kid } = able.find(({ signsFrom }) => signsFrom <= now) ?? (able.at(-1) as LoadedKey);
+    return { key: sign as CryptoKey, kid };
+  }
+}
+
+async function loadKeys(keys: readonly EntryKey[]): Promise<readonly LoadedKey[]> {
+  if (!keys.some(({ d }) => d !== undefined)) throw new Error('one entry key must be private');
+  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) throw new Error('two entry keys have one kid');
+  return Promise.all(
+    keys.map(async ({ signsFrom = 0, verifiesUntil = Number.POSITIVE_INFINITY, ...jwk }) => {
+      const { kty, crv, x, kid, d } = jwk;
+      if (kid === undefined) throw new Error('every entry key must have a kid');
+      if (kty !== 'OKP' || crv !== 'Ed25519') throw new Error(`entry key ${kid} is not an Ed25519 key`);
+      const publicJwk = { kty, crv, x, kid, alg: algorithm, use: 'sig' } as JWK;
+      const sign = d === undefined ? undefined : ((await importJWK(jwk, algorithm)) as CryptoKey);
+      return { kid, sign, signsFrom, verifiesUntil, publicJwk };
+    }),
+  );
 }
 
 /**
@@ -62,6 +98,7 @@ export class EntryVerifier {
   readonly #maxRemembered: number;
   readonly #remembered = new Map<string, EntryClaims>();
   #keys: ReturnType<typeof createLocalJWKSet> | undefined;
+  #kids: ReadonlySet<string | undefined> = new Set();
 
   constructor(issuer: string, maxRemembered = 20_000) {
     this.#issuer = issuer;
@@ -71,7 +108,17 @@ export class EntryVerifier {
   /** Replaces the key set; what was verified by a key that is gone is forgotten. */
   useKeys(jwks: JSONWebKeySet): void {
     this.#keys = createLocalJWKSet(jwks);
+    this.#kids = new Set(jwks.keys.map(({ kid }) => kid));
     this.#remembered.clear();
+  }
+
+  /** Whether the set has the key that the token names. */
+  knowsKeyOf(token: string): boolean {
+    try {
+      return this.#kids.has(decodeProtectedHeader(token).kid);
+    } catch {
+      return false;
+    }
   }
 
   get hasKeys(): boolean {

@@ -17,25 +17,49 @@ export type PlaceTicket = {
 
 const fieldCount = 10;
 
+/** A secret, and in Unix ms when it begins to sign: every gateway must know it by then. */
+export type PlaceSecret = { readonly secret: string; readonly signsFrom: number };
+
+type LoadedSecret = PlaceSecret & { readonly id: string };
+
 /**
- * Signs and checks place tickets (HMAC-SHA256). The first secret signs, all verify, so a rotation loses nobody.
+ * Signs and checks place tickets (HMAC-SHA256). The first secret whose time has come signs, all verify, so a rotation
+ * loses nobody.
  * Text: `v1.kid.room.run.epoch.epochId.visitor.lane.score.issuedAt.mac`; fits a cookie and a subprotocol name.
  */
 export class PlaceTickets {
-  readonly #secrets = new Map<string, string>();
-  readonly #signingId: string;
+  #secrets: readonly LoadedSecret[] = [];
+  #generation = 0;
 
-  constructor(secrets: readonly string[]) {
-    for (const secret of secrets) this.#secrets.set(keyId(secret), secret);
-    const [first] = this.#secrets.keys();
-    if (first === undefined) throw new Error('PlaceTickets needs at least one secret');
-    this.#signingId = first;
+  constructor(secrets: readonly (string | PlaceSecret)[]) {
+    this.use(secrets);
+  }
+
+  /** Replaces all secrets at once. Throws when there is none. */
+  use(secrets: readonly (string | PlaceSecret)[]): void {
+    if (secrets.length === 0) throw new Error('PlaceTickets needs at least one secret');
+    this.#secrets = secrets.map((given) => {
+      const { secret, signsFrom } = typeof given === 'string' ? { secret: given, signsFrom: 0 } : given;
+      return { secret, signsFrom, id: keyId(secret) };
+    });
+    this.#generation += 1;
+  }
+
+  /** Grows with every change of the secrets: what was verified before may be refused now. */
+  get generation(): number {
+    return this.#generation;
   }
 
   sign(place: PlaceTicket): string {
     const { room, run, epoch, epochId, visitor, lane, score, issuedAt } = place;
-    const text = `v1.${this.#signingId}.${room}.${run}.${epoch}.${epochId}.${visitor}.${lane}.${score}.${issuedAt}`;
-    return `${text}.${this.#mac(this.#signingId, text)}`;
+    const { id, secret } = this.#signing();
+    const text = `v1.${id}.${room}.${run}.${epoch}.${epochId}.${visitor}.${lane}.${score}.${issuedAt}`;
+    return `${text}.${mac(secret, text)}`;
+  }
+
+  /** Whether the ticket was signed by the secret that signs now: who shows another one should get a fresh ticket. */
+  isCurrent(ticket: string): boolean {
+    return ticket.startsWith(`v1.${this.#signing().id}.`);
   }
 
   /** The ticket's content, or undefined when it is forged, damaged or signed by a key that was taken out. */
@@ -45,9 +69,9 @@ export class PlaceTickets {
     const text = ticket.slice(0, end);
     const fields = text.split('.');
     const [version, kid, room, run, epoch, epochId, visitor, lane, score, issuedAt] = fields;
-    if (fields.length !== fieldCount || version !== 'v1' || kid === undefined || !this.#secrets.has(kid))
-      return undefined;
-    const expected = Buffer.from(this.#mac(kid, text));
+    const key = this.#secrets.find(({ id }) => id === kid);
+    if (fields.length !== fieldCount || version !== 'v1' || key === undefined) return undefined;
+    const expected = Buffer.from(mac(key.secret, text));
     const given = Buffer.from(ticket.slice(end + 1));
     if (expected.length !== given.length || !timingSafeEqual(expected, given)) return undefined;
     return {
@@ -62,11 +86,16 @@ export class PlaceTickets {
     };
   }
 
-  #mac(kid: string, text: string): string {
-    return createHmac('sha256', this.#secrets.get(kid) as string)
-      .update(text)
-      .digest('base64url');
+  #signing(): LoadedSecret {
+    const [first] = this.#secrets;
+    if (first !== undefined && first.signsFrom === 0) return first;
+    const now = Date.now();
+    return this.#secrets.find(({ signsFrom }) => signsFrom <= now) ?? (this.#secrets.at(-1) as LoadedSecret);
   }
+}
+
+function mac(secret: string, text: string): string {
+  return createHmac('sha256', secret).update(text).digest('base64url');
 }
 
 /** Eight characters that name a secret without telling it. */

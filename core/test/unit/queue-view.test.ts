@@ -28,7 +28,7 @@ describe('a waiting visitor', () => {
     expect(mayLeave).toBe(true);
   });
 
-  it.each(['paused', 'stock-held', 'recovering', 'redis-away'] as const)(
+  it.each(['paused', 'stock-held', 'recovering'] as const)(
     'is told that the line is held by %s, without an estimate that would be wrong',
     (reason) => {
       const byStatus = view({ status: { ...status, reason } });
@@ -37,6 +37,16 @@ describe('a waiting visitor', () => {
       expect(view({ roomState: reason })).toEqual(byStatus);
     },
   );
+
+  it('is told of lost touch with Redis what is true whether the room stands still or goes on without it', () => {
+    const away = view({ roomState: 'redis-away' });
+    expect(away.note).toMatch(/lost touch.*keep your place.*by itself/);
+    expect(away.place?.estimate).toBe('not known yet');
+    expect(view({ status: { ...status, reason: 'redis-away' } })).toEqual(away);
+    const turn = view({ status: { ...status, state: 'admitted' }, roomState: 'redis-away' });
+    expect(turn).toMatchObject({ action: 'enter', refreshSeconds: 3 });
+    expect(turn.text).toMatch(/tries again by itself/);
+  });
 
   it('keeps an estimate when only the rate has changed', () => {
     const changed = view({ status: { ...status, reason: 'rate-changed' } });
@@ -108,5 +118,40 @@ it('a room that is not open yet counts down to its opening and comes back', () =
   expect(view({ status: null, problem: 'room-closed' })).toMatchObject({
     action: 'none',
     refreshSeconds: null,
+  });
+});
+
+describe('before the opening', () => {
+  const scheduled: Status = {
+    ...status,
+    state: 'scheduled',
+    position: null,
+    ahead: null,
+    waiting: null,
+    etaSeconds: null,
+  };
+
+  it('counts down to it, and says when places are drawn by lot', () => {
+    const early = view({ status: { ...scheduled, opensAt: 5_000 } });
+    expect(early).toMatchObject({ heading: 'You are early', countdown: { until: 5_000 }, mayLeave: true });
+    expect(early.text).not.toContain('by lot');
+    expect(view({ status: { ...scheduled, opensAt: 5_000 }, isLottery: true }).text).toContain('by lot');
+  });
+
+  it('does not count down where the organiser opens by hand', () => {
+    expect(view({ status: scheduled, isLottery: true }).countdown).toBeUndefined();
+  });
+
+  it('between the time of opening and the end of the draw asks again soon', () => {
+    const drawing = view({ status: { ...scheduled, opensAt: 5_000, serverTime: 5_000 } });
+    expect(drawing).toMatchObject({ heading: 'Opening now', refreshSeconds: 2 });
+    expect(drawing.countdown).toBeUndefined();
+  });
+});
+
+it('tells who waits when the line closes', () => {
+  expect(view({ status: { ...status, closesAt: 9_000 } }).countdown).toEqual({
+    label: 'The line closes in',
+    until: 9_000,
   });
 });

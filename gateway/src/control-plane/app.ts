@@ -1,13 +1,17 @@
 import { addProbes, createHttp } from '@ropeline/core/http/fastify.ts';
 import type { Logger } from '@ropeline/core/log.ts';
-import type { Redis } from '@ropeline/core/redis/connect.ts';
+import type { MetricsSource } from '@ropeline/core/metrics.ts';
+import type { RedisClient } from '@ropeline/core/redis/connect.ts';
 import type { FastifyInstance } from 'fastify';
-import type { Registry } from 'prom-client';
+import { CodeBook } from '../queue/code-book.ts';
 import type { Rooms } from '../queue/rooms.ts';
 import { actionRoutes } from './action-routes.ts';
 import { createAuth } from './auth.ts';
+import { codeRoutes } from './code-routes.ts';
+import { drawRoutes } from './draw-routes.ts';
 import { openApi } from './openapi.ts';
 import type { OperatorTokens } from './operator-tokens.ts';
+import { previewRoutes } from './preview-routes.ts';
 import { recordRoutes } from './record-routes.ts';
 import { readJson } from './requests.ts';
 import { roomRoutes } from './room-routes.ts';
@@ -18,8 +22,8 @@ import { visitorRoutes } from './visitor-routes.ts';
 
 type Options = {
   readonly rooms: Rooms;
-  readonly redis: Redis;
-  readonly registry: Registry;
+  readonly redis: RedisClient;
+  readonly registry: MetricsSource;
   readonly tokens: OperatorTokens;
   /** The ticket service's; without it only operators may signal. */
   readonly signalToken?: string | undefined;
@@ -50,7 +54,10 @@ export async function createControlPlane(options: Options): Promise<FastifyInsta
     statsRoutes(api, { rooms, auth, streams });
     recordRoutes(api, { rooms, redis, auth });
     visitorRoutes(api, { rooms, redis, auth });
+    drawRoutes(api, { rooms, auth });
     signalRoutes(api, { rooms, auth });
+    previewRoutes(api, { rooms, auth });
+    codeRoutes(api, { rooms, codeBook: new CodeBook(redis), auth });
   });
   return app;
 }

@@ -42,6 +42,7 @@ export async function patchRules(
     });
     if ('version' in outcome) return;
     if ('occupied' in outcome) throw occupied(removedLanes(before, after));
+    if ('beaconSettled' in outcome) throw beaconSettled();
   }
   throw otherVersion(room.version);
 }
@@ -84,10 +85,13 @@ async function apply(room: LiveRoom, change: RoomChange): Promise<ChangeOutcome>
 }
 
 /** A reading that was under way when the change was made may still show what was before: then reads once more. */
-async function untilKnown(room: LiveRoom, version: number): Promise<void> {
+export async function untilKnown(room: LiveRoom, version: number): Promise<void> {
   for (let reading = 0; reading < 2 && room.version < version; reading += 1) {
     await ask(room, () => room.refresh());
   }
+  // A lottery is given its seed by whoever reads it first: its commitment is public when the operator is answered.
+  if (room.rules.queue.method === 'lottery' && room.draw.state.seed === undefined)
+    await ask(room, () => room.refresh());
 }
 
 function removedLanes(before: RoomRules, after: RoomRules): readonly string[] {
@@ -102,6 +106,12 @@ function badRules(problems: readonly { readonly path: string; readonly message: 
 
 function otherVersion(version: number): AppError {
   return new AppError('conflict', { detail: `The room is at version ${version}`, members: { version } });
+}
+
+function beaconSettled(): AppError {
+  return new AppError('conflict', {
+    detail: 'Somebody has joined the draw: its beacon can be changed only with the next run',
+  });
 }
 
 function occupied(lanes: readonly string[]): AppError {

@@ -1,6 +1,8 @@
+import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
-import type { Redis } from '@ropeline/core/redis/connect.ts';
-import type { FastifyInstance } from 'fastify';
+import type { RedisClient } from '@ropeline/core/redis/connect.ts';
+import { type RoomKeys, roomKeys, roomNamePattern } from '@ropeline/core/redis/room-keys.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { LiveRoom } from '../queue/live-room.ts';
 import type { Rooms } from '../queue/rooms.ts';
@@ -23,11 +25,16 @@ const PageQuery = Type.Object({
   ),
 });
 
-type Parts = { readonly rooms: Rooms; readonly redis: Redis; readonly auth: Auth };
+type Parts = { readonly rooms: Rooms; readonly redis: RedisClient; readonly auth: Auth };
 type Entry = { readonly id: string };
 
 export function recordRoutes(app: FastifyInstance, { rooms, redis, auth }: Parts): void {
-  addRecord('audit', 'Who changed what and why, newest first', AuditEntry, readAudit);
+  addRecord(
+    'audit',
+    'Who changed what and why, newest first; of a deleted room for a year',
+    AuditEntry,
+    readAudit,
+  );
   addRecord(
     'history',
     'One sample a second for charts, of the last hour awake, newest first',
@@ -39,7 +46,7 @@ export function recordRoutes(app: FastifyInstance, { rooms, redis, auth }: Parts
     name: string,
     summary: string,
     entry: TSchema,
-    read: (redis: Redis, room: LiveRoom, page: Page) => Promise<readonly Entry[]>,
+    read: (redis: RedisClient, keys: RoomKeys, page: Page) => Promise<readonly Entry[]>,
   ): void {
     const Answer = Type.Object({
       entries: Type.Array(entry),
@@ -47,7 +54,7 @@ export function recordRoutes(app: FastifyInstance, { rooms, redis, auth }: Parts
         description: 'For `before` of the next page; null at the end',
       }),
     });
-    app.get<{ Querystring: Static<typeof PageQuery> }>(
+    app.get<{ Querystring: Static<typeof PageQuery>; Params: Static<typeof RoomParams> }>(
       `/api/rooms/:room/${name}`,
       {
         onRequest: auth.needs('viewer'),
@@ -63,12 +70,34 @@ export function recordRoutes(app: FastifyInstance, { rooms, redis, auth }: Parts
         },
       },
       async (request) => {
-        const room = roomOf(rooms, request);
         const { limit: text, before } = request.query;
         const limit = text === undefined ? defaultLimit : Number(text);
-        const entries = await ask(room, () => read(redis, room, { limit, before }));
+        const keys = roomKeys(request.params.room);
+        const room = await roomOrDeleted(request, name);
+        const entries = await asking(room, () => read(redis, keys, { limit, before }));
         return { entries, next: entries.length < limit ? null : (entries.at(-1)?.id ?? null) };
       },
     );
   }
+
+  /** Of a room that was deleted the audit is still there: then undefined. Throws 404 `unknown-room`. */
+  async function roomOrDeleted(
+    request: FastifyRequest<{ Params: Static<typeof RoomParams> }>,
+    record: string,
+  ): Promise<LiveRoom | undefined> {
+    const { room: name } = request.params;
+    if (record !== 'audit' || rooms.get(name) !== undefined || !new RegExp(roomNamePattern).test(name)) {
+      return roomOf(rooms, request);
+    }
+    const wasDeleted = await asking(undefined, () => rooms.wasDeleted(name));
+    return wasDeleted ? undefined : roomOf(rooms, request);
+  }
+}
+
+/** As {@link ask}, also where there is no room any more. */
+function asking<T>(room: LiveRoom | undefined, call: () => Promise<T>): Promise<T> {
+  if (room !== undefined) return ask(room, call);
+  return call().catch((cause: unknown) => {
+    throw new AppError('unavailable', { cause, retryAfterSeconds: 2 });
+  });
 }

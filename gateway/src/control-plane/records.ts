@@ -1,4 +1,5 @@
-import type { Redis } from '@ropeline/core/redis/connect.ts';
+import type { RedisClient } from '@ropeline/core/redis/connect.ts';
+import type { RoomKeys } from '@ropeline/core/redis/room-keys.ts';
 import { type Static, Type } from 'typebox';
 import type { LiveRoom } from '../queue/live-room.ts';
 import type { Change } from './change-room.ts';
@@ -34,11 +35,11 @@ export type Page = { readonly limit: number; readonly before: string | undefined
 
 /** Newest first. */
 export async function readAudit(
-  redis: Redis,
-  room: LiveRoom,
+  redis: RedisClient,
+  keys: RoomKeys,
   page: Page,
 ): Promise<Static<typeof AuditEntry>[]> {
-  return (await readStream(redis, room.cursor.keys.audit, page)).map(([id, fields]) => {
+  return (await readStream(redis, keys.audit, page)).map(([id, fields]) => {
     const { at, version, author = '', action = '', reason = '', ...changes } = Object.fromEntries(fields);
     return { id, at: Number(at), version: Number(version), author, action, reason, changes };
   });
@@ -46,11 +47,11 @@ export async function readAudit(
 
 /** One sample a second while the room is awake, newest first. */
 export async function readHistory(
-  redis: Redis,
-  room: LiveRoom,
+  redis: RedisClient,
+  keys: RoomKeys,
   page: Page,
 ): Promise<Static<typeof HistorySample>[]> {
-  return (await readStream(redis, room.cursor.keys.history, page)).map(([id, fields]) => ({
+  return (await readStream(redis, keys.history, page)).map(([id, fields]) => ({
     id,
     at: Number(fields.get('at')),
     waiting: Number(fields.get('waiting')),
@@ -62,7 +63,7 @@ export async function readHistory(
 
 /** A revocation changes no rule, so it is an entry of its own; the script that revoked has checked the epoch. */
 export async function recordRevocation(
-  redis: Redis,
+  redis: RedisClient,
   room: LiveRoom,
   visitor: string,
   { author, reason }: Change,
@@ -73,7 +74,7 @@ export async function recordRevocation(
 }
 
 async function readStream(
-  redis: Redis,
+  redis: RedisClient,
   key: string,
   { limit, before }: Page,
 ): Promise<[string, Map<string, string>][]> {

@@ -6,7 +6,7 @@ import { Type } from 'typebox';
 import type { LiveRoom } from '../queue/live-room.ts';
 import type { Rooms } from '../queue/rooms.ts';
 import { defaultRules } from '../queue/rules.ts';
-import { type Auth, authorOf } from './auth.ts';
+import type { Auth } from './auth.ts';
 import { mergedRules, patchRules } from './change-room.ts';
 import { changeOf, ReasonQuery, RoomParams, roomOf } from './requests.ts';
 import { RoomSummary, RoomView, summaryOf, viewOf } from './room-view.ts';
@@ -26,6 +26,7 @@ const describedOnly = { validatorCompiler: () => () => true } as const;
 type Parts = { readonly rooms: Rooms; readonly auth: Auth };
 
 export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
+  deletion(app, { rooms, auth });
   app.get(
     '/api/rooms',
     {
@@ -51,6 +52,7 @@ export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
         tags: ['rooms'],
         summary: 'Make a room',
         description: 'What `rules` leaves out has its default. Takes the role admin.',
+        querystring: ReasonQuery,
         body: NewRoom,
         response: {
           201: RoomView,
@@ -60,7 +62,8 @@ export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
     },
     async (request, reply) => {
       const { name, rules } = newRoom(request.body);
-      const room = await make(rooms, name, rules, authorOf(request));
+      const { author, reason } = checkedChange(request);
+      const room = await make(rooms, name, rules, author, reason);
       return answer(reply.code(201).header('location', `/api/rooms/${name}`), room);
     },
   );
@@ -113,6 +116,38 @@ export function roomRoutes(app: FastifyInstance, { rooms, auth }: Parts): void {
       const room = roomOf(rooms, request);
       await patchRules(room, request.body, expectedVersion(request), checkedChange(request));
       return answer(reply, room);
+    },
+  );
+}
+
+function deletion(app: FastifyInstance, { rooms, auth }: Parts): void {
+  app.delete(
+    '/api/rooms/:room',
+    {
+      onRequest: auth.needs('admin'),
+      schema: {
+        tags: ['rooms'],
+        summary: 'Delete a room',
+        description:
+          'With its queue, turns, sessions, numbers and codes. Sockets are told (`state` closed) and closed with ' +
+          '4504, tickets get 404 `unknown-room`, entries are of no more use at any gateway. Its audit can be read ' +
+          'for a year. The rooms file does not bring it back; a room made anew under its name begins another run, ' +
+          'so old tickets and entries mean nothing in it. Takes the role admin.',
+        params: RoomParams,
+        querystring: ReasonQuery,
+        response: {
+          204: Type.Null({ description: 'Deleted' }),
+          ...problems('bad-request', 'token-required', 'role-required', 'unknown-room', 'unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { author, reason } = changeOf(request);
+      await rooms.delete(roomOf(rooms, request), author, reason).catch((error: unknown) => {
+        if (error instanceof AppError) throw error;
+        throw new AppError('unavailable', { cause: error, retryAfterSeconds: 2 });
+      });
+      return reply.code(204).send();
     },
   );
 }

@@ -65,6 +65,10 @@ export class StatsStreams {
   async #turn(): Promise<void> {
     await Promise.all(
       [...this.#watchers].map(async ([room, watchers]) => {
+        if (room.isDeleted) {
+          for (const response of watchers) response.end();
+          return;
+        }
         const text = await eventOf(room, false);
         for (const response of watchers) if (!response.writableNeedDrain) response.write(text);
       }),

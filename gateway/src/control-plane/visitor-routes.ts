@@ -1,6 +1,6 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
-import type { Redis } from '@ropeline/core/redis/connect.ts';
+import type { RedisClient } from '@ropeline/core/redis/connect.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Rooms } from '../queue/rooms.ts';
@@ -14,7 +14,7 @@ const VisitorParams = Type.Object({
   visitor: Type.String({ maxLength: 64, description: 'Id of the visitor, as in its status' }),
 });
 
-type Parts = { readonly rooms: Rooms; readonly redis: Redis; readonly auth: Auth };
+type Parts = { readonly rooms: Rooms; readonly redis: RedisClient; readonly auth: Auth };
 
 export function visitorRoutes(app: FastifyInstance, { rooms, redis, auth }: Parts): void {
   app.delete<{ Params: Static<typeof VisitorParams> }>(

@@ -53,7 +53,13 @@ export class AdmissionCheck {
     if (isPreflight(request.method, request.headers) || this.#isBypassed(room, request)) {
       return { kind: 'in', room, entry: undefined };
     }
-    if (!isNavigation(request.method, request.headers)) {
+    // A navigation of a pass-through room goes through `enter`, so that it is counted and has a token; without Redis
+    // there is nothing to count with.
+    const isVisit = isNavigation(request.method, request.headers);
+    if (room.passesThrough && (!isVisit || room.link !== 'up')) return { kind: 'in', room, entry: undefined };
+    // The same where everybody is let in because Redis is away; there a gateway counts by itself.
+    if (room.outage.letsEverybodyIn && !isVisit) return { kind: 'in', room, entry: undefined };
+    if (!isVisit) {
       const join = `/_ropeline/rooms/${room.name}/join`;
       return { kind: 'refused', error: new AppError('entry-required', { members: { join } }) };
     }
@@ -64,7 +70,8 @@ export class AdmissionCheck {
   /** Claims of a token for this room whose session has not ended; undefined for anything else. */
   async #claimsOf(room: LiveRoom, token: string): Promise<EntryClaims | undefined> {
     const claims = this.#context.verifier.recall(token) ?? (await this.#context.verifier.verify(token));
-    if (claims === undefined || claims.aud !== room.name || room.refuses(claims)) return undefined;
+    if (claims === undefined || claims.aud !== room.name) return undefined;
+    if (await room.entries.isOver(claims)) return undefined;
     return claims;
   }
 

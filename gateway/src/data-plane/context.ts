@@ -15,7 +15,7 @@ export type Context = {
   readonly sessions: SessionTokens;
   readonly verifier: EntryVerifier;
   /** Body of `/_ropeline/jwks.json`. */
-  readonly jwks: string;
+  readonly jwks: () => string;
   readonly trusted: BlockList;
   readonly assets: QueueAssets;
   readonly upstreams: Upstreams;

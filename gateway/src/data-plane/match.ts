@@ -20,7 +20,8 @@ export class RoomMatcher {
       for (const list of lists) list.push(...prefixes.map((prefix) => ({ room, prefix })));
     }
     for (const list of [this.#anyHost, ...this.#byHost.values()]) {
-      list.sort((a, b) => b.prefix.length - a.prefix.length);
+      // By name where two are as long: every gateway must choose the same.
+      list.sort((a, b) => b.prefix.length - a.prefix.length || (a.room < b.room ? -1 : 1));
     }
   }
 

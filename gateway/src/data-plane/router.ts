@@ -100,7 +100,7 @@ function ownRoute(context: Context, check: AdmissionCheck, exchange: Exchange): 
           ['content-type', 'application/jwk-set+json'],
           ['cache-control', 'public, max-age=60'],
         ],
-        context.jwks,
+        context.jwks(),
       );
     case '/_ropeline/health/live':
       return respondJson(exchange, 200, { status: 'ok' });

@@ -38,6 +38,10 @@ export function refusal(room: LiveRoom, refused: Exclude<JoinResult['refused'], 
     case 'closed':
     case 'drained':
       return new AppError('room-closed');
+    case 'uninvited':
+      return new AppError('lane-not-allowed');
+    case 'unsealed':
+      return new AppError('unavailable', { detail: 'The draw is being prepared', retryAfterSeconds: 1 });
     case 'scheduled':
       return new AppError('room-closed', {
         detail: 'The room has not opened yet',

@@ -1,9 +1,27 @@
 import { RankSketch } from './sketch.ts';
+import { parsePiece, type SketchPiece } from './sketch-draft.ts';
+
+/** A place by its lane's name, for who must put it back after a loss; absent where the event does not tell it. */
+type At = { readonly at?: { readonly lane: string; readonly score: number } };
 
 /** One event of a room's broadcast; times in Unix ms of Redis. */
 export type RoomEvent =
-  | { readonly type: 'admitted'; readonly visitor: string; readonly turn: number; readonly claimBy: number }
-  | { readonly type: 'active'; readonly visitor: string; readonly turn: number; readonly deadline: number }
+  | (At & {
+      readonly type: 'admitted';
+      readonly visitor: string;
+      readonly turn: number;
+      readonly claimBy: number;
+      /** Turns of this place that lapsed before. */
+      readonly lapses?: number;
+    })
+  | (At & {
+      readonly type: 'active';
+      readonly visitor: string;
+      readonly turn: number;
+      readonly deadline: number;
+      /** Let in by a gateway while Redis was away: the last admitted score does not tell of it. */
+      readonly outOfTurn?: boolean;
+    })
   | {
       readonly type: 'ended';
       readonly visitor: string;
@@ -12,17 +30,39 @@ export type RoomEvent =
       /** When it would have ended by itself; absent when it did. No token of it lives longer. */
       readonly deadline?: number;
     }
-  | { readonly type: 'lapsed'; readonly visitor: string; readonly turn: number }
-  | { readonly type: 'waits-again'; readonly visitor: string; readonly score: number; readonly turn: number }
+  | (At & { readonly type: 'lapsed'; readonly visitor: string; readonly turn: number })
+  | (At & {
+      readonly type: 'waits-again';
+      readonly visitor: string;
+      readonly score: number;
+      readonly turn: number;
+      readonly lapses?: number;
+    })
   | { readonly type: 'called'; readonly visitor: string }
-  | { readonly type: 'abandoned'; readonly visitor: string }
-  | { readonly type: 'out'; readonly visitor: string; readonly turn: number; readonly reason: string }
+  | (At & { readonly type: 'abandoned'; readonly visitor: string })
+  | (At & { readonly type: 'out'; readonly visitor: string; readonly turn: number; readonly reason: string })
   | { readonly type: 'queue-ended'; readonly reason: 'sold-out' | 'closed'; readonly score: number }
-  | { readonly type: 'sketch'; readonly lane: number; readonly sketch: RankSketch }
+  | { readonly type: 'sketch'; readonly lane: number; readonly sketch: RankSketch; readonly pieces: number }
+  | { readonly type: 'piece'; readonly lane: number; readonly piece: SketchPiece }
   | { readonly type: 'counts'; readonly admitted: number; readonly active: number }
   | { readonly type: 'roll-call' }
+  /** A gateway has put back what it remembered of a lost epoch. */
+  | { readonly type: 'put-back' }
+  | {
+      readonly type: 'stock';
+      readonly capacity: number;
+      readonly held: number;
+      readonly sold: number;
+      readonly at: number;
+    }
+  /** The draw has moved on; `made` when it is done. */
+  | {
+      readonly type: 'draw';
+      readonly made?: { readonly doneAt: number; readonly seed: string; readonly beacon: string | undefined };
+    }
   | { readonly type: 'changed' }
-  | { readonly type: 'reset' };
+  | { readonly type: 'reset' }
+  | { readonly type: 'deleted' };
 
 export type Broadcast = {
   readonly epochId: string;
@@ -56,12 +96,26 @@ export function parseBroadcast(text: string): Broadcast {
 }
 
 function parseEvent(words: readonly string[]): RoomEvent | undefined {
-  const [kind, first = '', second = '', third = '', fourth = '', fifth = ''] = words;
+  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
   switch (kind) {
     case 'a':
-      return { type: 'admitted', visitor: first, turn: Number(second), claimBy: Number(third) };
+      return {
+        type: 'admitted',
+        visitor: first,
+        turn: Number(second),
+        claimBy: Number(third),
+        ...at(fourth, fifth),
+        lapses: Number(sixth),
+      };
     case 'c':
-      return { type: 'active', visitor: first, turn: Number(second), deadline: Number(third) };
+      return {
+        type: 'active',
+        visitor: first,
+        turn: Number(second),
+        deadline: Number(third),
+        ...at(fourth, fifth),
+        ...(sixth === 'served' ? { outOfTurn: true } : {}),
+      };
     case 'e':
       return {
         type: 'ended',
@@ -71,15 +125,22 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
         ...(fourth === '' ? {} : { deadline: Number(fourth) }),
       };
     case 'l':
-      return { type: 'lapsed', visitor: first, turn: Number(second) };
+      return { type: 'lapsed', visitor: first, turn: Number(second), ...at(third, fourth) };
     case 'w':
-      return { type: 'waits-again', visitor: first, score: Number(second), turn: Number(third) };
+      return {
+        type: 'waits-again',
+        visitor: first,
+        score: Number(second),
+        turn: Number(third),
+        ...at(fourth, second),
+        lapses: Number(fifth),
+      };
     case 'k':
       return { type: 'called', visitor: first };
     case 'x':
-      return { type: 'abandoned', visitor: first };
+      return { type: 'abandoned', visitor: first, ...at(second, third) };
     case 'q':
-      return { type: 'out', visitor: first, turn: Number(second), reason: third };
+      return { type: 'out', visitor: first, turn: Number(second), reason: third, ...at(fourth, fifth) };
     case 'z':
       return {
         type: 'queue-ended',
@@ -87,18 +148,43 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
         score: Number(second),
       };
     case 's': {
-      const sketch = RankSketch.parse(Number(second), Number(third), Number(fourth), fifth);
-      return { type: 'sketch', lane: Number(first) - 1, sketch };
+      const sketch = new RankSketch(Number(second), Number(third), Number(fourth));
+      return { type: 'sketch', lane: Number(first) - 1, sketch, pieces: Number(fifth) };
     }
+    case 'p':
+      return {
+        type: 'piece',
+        lane: Number(first) - 1,
+        piece: parsePiece(Number(second), Number(third), fourth, fifth),
+      };
     case 'n':
       return { type: 'counts', admitted: Number(first), active: Number(second) };
+    case 'd': {
+      if (first === '0') return { type: 'draw' };
+      // Of the beacon's value any text may be part, spaces too.
+      const beacon = words.slice(3).join(' ');
+      const made = { doneAt: Number(first), seed: second, beacon: beacon === '' ? undefined : beacon };
+      return { type: 'draw', made };
+    }
     case 'o':
       return { type: 'roll-call' };
+    case 'b':
+      return { type: 'put-back' };
+    case 'u': {
+      const units = { capacity: Number(first), held: Number(second), sold: Number(third) };
+      return { type: 'stock', ...units, at: Number(fourth) };
+    }
     case 'v':
       return { type: 'changed' };
     case 'r':
       return { type: 'reset' };
+    case 'g':
+      return { type: 'deleted' };
     default:
       return undefined;
   }
+}
+
+function at(lane: string, score: string): At {
+  return lane === '' || lane === '-' ? {} : { at: { lane, score: Number(score) } };
 }

@@ -7,11 +7,15 @@ export class EndedTurns {
 
   /** `jti` = `<visitor>.<turn>`; `untilMs` = latest expiry of a token of it, Unix ms. */
   add(jti: string, untilMs: number): void {
-    this.#until.set(jti, untilMs);
+    this.#until.set(jti, Math.max(untilMs, this.#until.get(jti) ?? 0));
   }
 
   has(jti: string): boolean {
     return this.#until.has(jti);
+  }
+
+  all(): IterableIterator<[string, number]> {
+    return this.#until.entries();
   }
 
   forgetOld(now: number): void {

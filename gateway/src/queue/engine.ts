@@ -1,3 +1,5 @@
+import type { DrawEngine } from './draw-engine.ts';
+import type { RecoveryEngine } from './recovery-engine.ts';
 import type { RoomCursor } from './room-cursor.ts';
 import type { RoomReading } from './scripts.ts';
 
@@ -6,24 +8,26 @@ export type Place = {
   readonly visitor: string;
   /** Index into the room's lanes. */
   readonly lane: number;
-  /** Integer below 2^53; 0 = no ticket yet. */
+  /** Integer below 2^53; 0 = no ticket yet, -1 = in the draw, which has not been made. */
   readonly score: number;
 };
 
 export type JoinRequest = Place & {
-  /** The ticket is of an epoch before this one. */
-  readonly older: boolean;
   /** Id for a new place when the ticket's is over. */
   readonly fresh: string;
+  /** Hash of a code that the visitor shows (see {@link codeHash}). */
+  readonly code?: string;
 };
 
-export type JoinRefusal = 'closed' | 'sold-out' | 'drained' | 'full' | 'scheduled';
+export type JoinRefusal = 'closed' | 'sold-out' | 'drained' | 'full' | 'scheduled' | 'unsealed' | 'uninvited';
 export type JoinOutcome =
   | { readonly refused: JoinRefusal }
   | {
       readonly refused?: undefined;
       readonly isNew: boolean;
       readonly visitor: string;
+      /** Index into the room's lanes: of the place that there was, that a code has granted, or asked for. */
+      readonly lane: number;
       readonly score: number;
       readonly state: 'waiting' | 'admitted' | 'active';
       /** Of the claim (admitted) or the session (active), Unix ms; 0 while waiting. */
@@ -72,6 +76,15 @@ export type ClaimOutcome =
 export type Mark = 'hold' | 'grace' | 'lease';
 export type Marked = { readonly waiting: boolean; readonly sequence: number };
 
+/** What a gateway gave while Redis was away: a turn, a session, or a place that waits. */
+export type Entered = Place & {
+  readonly stage: 'turn' | 'session' | 'place';
+  /** 0 for a place. */
+  readonly turn: number;
+  /** Of the claim or the session, Unix ms; 0 for a place. */
+  readonly deadline: number;
+};
+
 export type Tick = {
   readonly now: number;
   /** Whether this call did the slot's work; the numbers below are only then true. */
@@ -101,7 +114,9 @@ export type RoomChange = {
 export type ChangeOutcome =
   | { readonly version: number }
   | { readonly conflict: number }
-  | { readonly occupied: true };
+  | { readonly occupied: true }
+  /** Somebody has joined the draw: its beacon's name stays. */
+  | { readonly beaconSettled: true };
 
 export type Stock = { readonly capacity: number; readonly held: number; readonly sold: number };
 
@@ -128,14 +143,24 @@ export class CursorStale extends Error {}
  * - Admission is decided in `tick` and, for an idle room, in `join`, and nowhere else.
  */
 export type QueueEngine = {
-  /** Creates the room unless it exists; see lua/create_room.lua for epochs and settling. */
+  /** The draw of a lottery. */
+  readonly draw: DrawEngine;
+  readonly recovery: RecoveryEngine;
+  /**
+   * Creates the room unless it exists; see lua/create_room.lua for epochs and settling. `deleted`: somebody deleted the
+   * room, so what is remembered of it was not put back.
+   */
   create(
     room: string,
     fields: ReadonlyMap<string, string>,
     options: CreateOptions,
-  ): Promise<'created' | 'existed'>;
+  ): Promise<'created' | 'existed' | 'deleted'>;
+  /** Everything of the room but its audit; the broadcast tells every gateway. */
+  delete(cursor: RoomCursor, author: string, reason: string): Promise<void>;
   read(room: string, lanes: readonly string[]): Promise<RoomReading>;
   join(cursor: RoomCursor, request: JoinRequest): Promise<JoinOutcome>;
+  /** Seats a visitor of an older epoch again where it stood; undefined when that place is over. */
+  seat(cursor: RoomCursor, place: Place): Promise<JoinOutcome | undefined>;
   lookUp(cursor: RoomCursor, place: Place): Promise<Found>;
   claim(cursor: RoomCursor, visitor: string): Promise<ClaimOutcome>;
   /** Whether there was something to leave. */
@@ -144,6 +169,8 @@ export type QueueEngine = {
   renew(cursor: RoomCursor, visitor: string, turn: number): Promise<number>;
   /** And whether the visitor waits. */
   mark(cursor: RoomCursor, place: Place, mark: Mark): Promise<Marked>;
+  /** Enters what was given in run `run` while Redis was away; what was entered before stays as it is. */
+  enter(cursor: RoomCursor, run: number, entries: readonly Entered[]): Promise<void>;
   /** `holder`: id of a gateway that holds sockets and renews its lease with this call; empty = not now. */
   tick(cursor: RoomCursor, holder: string): Promise<Tick>;
   /** The new version, the conflicting one, or that a lane to be taken away is occupied: then nothing was done. */
@@ -154,10 +181,23 @@ export type QueueEngine = {
 
 export type CreateOptions = {
   readonly epochId: string;
-  readonly lastEpoch: number;
-  readonly run: number;
-  readonly settleMs: number;
-  /** Epoch that is given up; empty = only a room that does not exist. */
-  readonly replaces: string;
   readonly author: string;
+  readonly reason?: string;
+  /** What is put in place of an epoch that was lost; without it only a room that does not exist is made. */
+  readonly remembered?: Remembered;
+};
+
+/** What a gateway knows of the epoch that is lost; see lua/create_room.lua. */
+export type Remembered = {
+  readonly epochId: string;
+  readonly epoch: number;
+  readonly run: number;
+  /** Of the rules that are put back. */
+  readonly version: number;
+  readonly turn: number;
+  readonly firstTurn: number;
+  readonly lanes: readonly string[];
+  readonly settleMs: number;
+  /** For how long to admit nobody because it is not known who is inside; 0 = it is known. */
+  readonly holdMs: number;
 };

@@ -1,36 +1,49 @@
-import { randomBytes } from 'node:crypto';
 import type { Logger } from '@ropeline/core/log.ts';
-import type { EntryClaims } from '@ropeline/core/protocol/entry.ts';
 import type { RoomState } from '@ropeline/core/protocol/status.ts';
-import { type Broadcast, parseBroadcast, type RoomEvent } from './broadcast.ts';
+import { isOutage } from '@ropeline/core/redis/fail-fast.ts';
+import { Draw } from './draw.ts';
+import { unscored } from './draw-score.ts';
+import { awaitsDraw, isBeforeOpening, noDraw, openingOf, phaseOf, readDraw } from './draw-state.ts';
+import { DrawWork } from './draw-work.ts';
 import { EndedTurns } from './ended-turns.ts';
-import { EpochLost, type QueueEngine, type Tick } from './engine.ts';
-import { Outflow } from './estimate.ts';
+import { CursorStale, EpochLost, type QueueEngine, type Tick } from './engine.ts';
+import type { Pace } from './estimate.ts';
 import { FanOut } from './fan-out.ts';
+import { LineNumbers } from './line-numbers.ts';
+import type { RedisLink } from './link.ts';
+import { LiveEntries } from './live-entries.ts';
+import { Outage } from './outage.ts';
+import type { Outflow } from './outflow.ts';
+import type { PacedWork } from './paced-work.ts';
+import { Recovery, type Witness } from './recovery.ts';
 import { RoomCursor } from './room-cursor.ts';
 import type { RoomMetrics } from './room-metrics.ts';
-import { type Flags, flagFields, type Link, readFlags, roomState } from './room-state.ts';
+import { RoomNews } from './room-news.ts';
+import { readRoom } from './room-reading.ts';
+import { type Flags, type Link, readFlags, roomState } from './room-state.ts';
 import { RoomVisitors } from './room-visitors.ts';
 import type { Roster, Visitor } from './roster.ts';
-import { fromFields, toFields } from './rule-fields.ts';
+import { fromFields } from './rule-fields.ts';
 import { defaultRules, type RoomRules } from './rules.ts';
 import type { RoomReading } from './scripts.ts';
-import { RankSketch } from './sketch.ts';
+import { SharedReading } from './shared-reading.ts';
+import type { RankSketch } from './sketch.ts';
 import { Ticker } from './ticker.ts';
-import type { VisitorEvent } from './visitor-events.ts';
-
-/** How long nobody is admitted after a loss while visitors come back. */
-const settleMs = 10_000;
 
 type Options = {
   readonly name: string;
   /** Of this process, unlike any other's. */
   readonly gatewayId: string;
   readonly engine: QueueEngine;
+  readonly link: RedisLink;
   readonly log: Logger;
   readonly metrics: RoomMetrics;
+  /** In which sockets are told; one a process. */
+  readonly work: PacedWork;
   /** Told whenever rules or flags may have changed. */
   readonly onChange: () => void;
+  /** Told once when somebody has deleted the room; it is then of no more use. */
+  readonly onDeleted: (room: LiveRoom) => void;
 };
 
 /**
@@ -43,58 +56,131 @@ export class LiveRoom {
   readonly engine: QueueEngine;
   readonly visitors: RoomVisitors;
   readonly ended = new EndedTurns();
-  readonly outflow = new Outflow();
+  readonly draw = new Draw();
   readonly fanOut: FanOut;
+  readonly outage: Outage;
+  readonly entries: LiveEntries;
   readonly metrics: RoomMetrics;
   rules: RoomRules = defaultRules;
   flags: Flags = { closed: false, soldOut: false, drained: false, paused: false, stockHeld: false };
   version = 0;
-  sketches: RankSketch[] = [];
-  admittedNow = 0;
-  activeNow = 0;
   readonly #log: Logger;
   readonly #onChange: () => void;
+  readonly #onDeleted: (room: LiveRoom) => void;
   readonly #gatewayId: string;
   readonly #ticker: Ticker;
-  readonly #housekeeping: NodeJS.Timeout;
-  #settleUntil = 0;
-  /** Turns up to this one were given in earlier runs. */
-  #firstTurn = 0;
+  readonly #drawWork: DrawWork;
   #redisAway = false;
-  #message = 0;
+  #returning: Promise<void> | undefined;
+  readonly #link: RedisLink;
+  /** State of the room as the sockets know it. */
+  #toldState: RoomState | undefined;
   #holderRenewedAt = 0;
-  #reading: Promise<boolean> | undefined;
-  #nextReading: Promise<boolean> | undefined;
-  #recovering: Promise<void> | undefined;
+  #isDeleted = false;
+  readonly #reading = new SharedReading(() => this.#read());
+  readonly recovery: Recovery;
+  readonly #numbers: LineNumbers;
+  readonly #news: RoomNews;
 
   constructor(options: Options) {
     this.name = options.name;
     this.engine = options.engine;
     this.metrics = options.metrics;
+    this.#numbers = new LineNumbers(options.metrics);
     this.#onChange = options.onChange;
+    this.#onDeleted = options.onDeleted;
     this.#gatewayId = options.gatewayId;
     this.#log = options.log.child({ room: options.name });
+    this.#link = options.link;
+    this.outage = new Outage(this, options.link, this.#log);
     this.cursor = new RoomCursor(options.name);
     this.visitors = new RoomVisitors({
       engine: this.engine,
       cursor: this.cursor,
+      drawnScore: (visitor) => this.draw.scoreOf(visitor),
       wake: () => this.wake(),
     });
-    this.fanOut = new FanOut((visitor) => this.rankOf(visitor));
+    this.fanOut = new FanOut(options.work, (visitor) => this.rankOf(visitor));
+    this.#drawWork = new DrawWork({
+      engine: this.engine,
+      cursor: this.cursor,
+      draw: this.draw,
+      gatewayId: options.gatewayId,
+      log: this.#log,
+      isLottery: () => this.rules.queue.method === 'lottery',
+      phase: () => phaseOf(this.draw.state, this.rules.queue.beacon),
+      onLost: ({ epochId }) => this.recover(epochId),
+    });
     this.#ticker = new Ticker({
       tick: () => this.#tick(),
       now: () => this.cursor.now(),
-      isAwake: () => this.fanOut.size > 0,
+      isAwake: () => this.fanOut.size > 0 || this.#drawIsDue,
       nextChange: () => this.#nextChange(),
       onTick: (tick, seconds) => this.#ticked(tick, seconds),
       onError: (error) => this.#log.debug({ err: error }, 'tick failed'),
     });
-    this.#housekeeping = setInterval(() => this.#forget(), 10_000).unref();
+    this.recovery = new Recovery({
+      engine: this.engine,
+      cursor: this.cursor,
+      visitors: this.visitors,
+      ended: this.ended,
+      log: this.#log,
+      metrics: this.metrics,
+      known: () => this,
+      adopt: () => this.#takeOver(),
+      onDeleted: () => this.#delete(),
+      onRecovered: () => {
+        this.#tellWatchers();
+        this.wake();
+      },
+    });
+    this.entries = new LiveEntries({
+      engine: this.engine,
+      cursor: this.cursor,
+      ended: this.ended,
+      recovery: this.recovery,
+      refresh: () => this.refresh(),
+      isAway: () => this.link === 'away',
+    });
+    const { cursor, visitors, draw, outage, metrics } = this;
+    this.#news = new RoomNews({
+      ...{ cursor, visitors, draw, outage, metrics },
+      record: this.recovery.record,
+      numbers: this.#numbers,
+      known: () => ({ version: this.version, capacity: this.rules.admission.capacity }),
+      wakeWithin: (ms) => (ms === 0 ? this.wake() : this.#ticker.wakeWithin(ms)),
+      refresh: () => this.#catchUp(() => this.refresh()),
+      resync: () => this.#catchUp(() => this.resync()),
+      heardPutBack: () => this.#catchUp(() => this.recovery.heardPutBack()),
+    });
   }
 
   get state(): RoomState {
     const now = this.cursor.now();
-    return roomState(this.#linkAt(now), this.flags, this.rules.schedule, now);
+    return roomState(this.#linkAt(now), this.flags, this.rules, this.draw.state, now);
+  }
+
+  /** The state that the room would be in if Redis were there: what a gateway by itself must still obey. */
+  get ownState(): RoomState {
+    const now = this.cursor.now();
+    const link = now < this.recovery.pausedUntil ? 'recovering' : 'up';
+    return roomState(link, this.flags, this.rules, this.draw.state, now);
+  }
+
+  /** Everybody is let in: a pass-through room that is open, whether Redis is there or not. */
+  get passesThrough(): boolean {
+    if (this.rules.queue.method !== 'passthrough') return false;
+    return roomState('up', this.flags, this.rules, this.draw.state, this.cursor.now()) === 'open';
+  }
+
+  /** Nobody is admitted yet and nobody has a number, whatever else the room's state says. */
+  get isBeforeOpening(): boolean {
+    return isBeforeOpening(this.rules, this.draw.state, this.cursor.now());
+  }
+
+  /** Somebody deleted the room while a call to it was under way. */
+  get isDeleted(): boolean {
+    return this.#isDeleted;
   }
 
   get link(): Link {
@@ -106,28 +192,43 @@ export class LiveRoom {
   }
 
   get waiting(): number {
-    return this.sketches.reduce((sum, sketch) => sum + sketch.waiting, 0);
+    return this.#numbers.waiting;
+  }
+
+  get sketches(): readonly RankSketch[] {
+    return this.#numbers.sketches;
+  }
+
+  /** Who has a turn or a session by all that was heard; the counts of a sleeping room may be old. */
+  insideAt(now: number): number {
+    return Math.max(this.admittedNow + this.activeNow, this.recovery.record.insideAt(now));
+  }
+
+  get admittedNow(): number {
+    return this.#numbers.admitted;
+  }
+
+  get activeNow(): number {
+    return this.#numbers.active;
+  }
+
+  get outflow(): Outflow {
+    return this.#numbers.outflow;
   }
 
   /** A guess from memory that a join would pass at once; the join script decides. */
   get looksIdle(): boolean {
     const { queue, admission } = this.rules;
+    if (this.outage.letsEverybodyIn) return true;
+    if (this.passesThrough) return this.state === 'open';
     return (
       this.state === 'open' &&
       !queue.alwaysOn &&
+      !queue.inviteOnly &&
       this.waiting === 0 &&
       this.admittedNow + this.activeNow <
         Math.min(admission.capacity, queue.threshold.active ?? Number.POSITIVE_INFINITY)
     );
-  }
-
-  /**
-   * Whether a valid token's session is over: ended or revoked before its time, of an earlier run, or past its
-   * deadline by the clock of Redis, which set it.
-   */
-  refuses({ jti, exp }: EntryClaims): boolean {
-    const turn = Number(jti.slice(jti.lastIndexOf('.') + 1));
-    return turn <= this.#firstTurn || exp * 1_000 <= this.cursor.now() || this.ended.has(jti);
   }
 
   /** Rank in the lane (from 1) by the last sketch; undefined for who does not wait or is not numbered yet. */
@@ -135,8 +236,13 @@ export class LiveRoom {
     if (visitor.state !== 'waiting') return undefined;
     const sketch = this.sketches[visitor.lane];
     if (sketch === undefined) return undefined;
-    if (visitor.score <= sketch.newest) return sketch.rankOf(visitor.score);
+    if (this.visitors.scoreOf(visitor) === unscored) return undefined;
+    if (visitor.score <= sketch.newest) return sketch.rankOf(visitor.score, visitor.id);
     return visitor.rankHint > 0 ? visitor.rankHint : sketch.waiting + 1;
+  }
+
+  get pace(): Pace {
+    return this.#numbers.paceAt(this.cursor.now(), this.rules);
   }
 
   wake(): void {
@@ -145,84 +251,56 @@ export class LiveRoom {
 
   setRedisAway(away: boolean): void {
     if (this.#redisAway === away) return;
-    this.#redisAway = away;
+    if (!away) {
+      this.#comeBack();
+      return;
+    }
+    this.#redisAway = true;
     this.#tellWatchers();
-    if (!away)
-      this.resync().then(
-        () => this.wake(),
-        () => undefined,
-      );
+    this.outage.begin();
   }
 
-  /**
-   * Reads the room again; false when it does not exist. Never two readings at a time, and the answer is never of one
-   * that had begun before: what changed since then it may have missed.
-   */
+  /** Reads the room again; false when it does not exist. */
   refresh(): Promise<boolean> {
-    if (this.#reading === undefined) return this.#startReading();
-    this.#nextReading ??= this.#reading
-      .catch(() => undefined)
-      .then(() => {
-        this.#nextReading = undefined;
-        return this.#startReading();
-      });
-    return this.#nextReading;
+    return this.#reading.ask();
   }
 
-  #startReading(): Promise<boolean> {
-    this.#reading = this.#read().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
+  /** Redis has lost the epoch `lost` of this room, or knows less of it than we do; see {@link Recovery}. */
+  recover(lost: string, witness?: Witness): Promise<void> {
+    return this.#isDeleted ? Promise.resolve() : this.recovery.recover(lost, witness);
   }
 
-  /**
-   * Redis has lost this room or knows less than we do: opens a new epoch with the rules, flags and run that this
-   * gateway holds (or joins the epoch that another one opened), and sends sockets to come back with their tickets.
-   * `lost` is the epoch that was refused: when it was given up meanwhile, the present one must not go with it.
-   */
-  recover(lost: string): Promise<void> {
-    if (lost !== this.cursor.epochId) return this.#recovering ?? Promise.resolve();
-    this.#recovering ??= this.#recover().finally(() => {
-      this.#recovering = undefined;
-      this.#tellWatchers();
-      this.wake();
-    });
-    return this.#recovering;
+  /** Until when nobody is admitted after a loss, Unix ms of Redis; undefined when that is over. */
+  get recoversAt(): number | undefined {
+    const until = this.recovery.pausedUntil;
+    return until > this.cursor.now() ? until : undefined;
   }
 
   receive(text: string): void {
-    const broadcast = parseBroadcast(text);
-    if (broadcast.epochId !== this.cursor.epochId) {
-      this.#catchUp(() => this.refresh());
-      return;
-    }
-    const missed = broadcast.message > this.#message + 1 && this.#message > 0;
-    this.#message = Math.max(this.#message, broadcast.message);
-    this.cursor.saw(broadcast.sequence);
-    for (const event of broadcast.events) this.#apply(event, broadcast);
-    if (missed) this.#catchUp(() => this.resync());
+    this.#news.receive(text);
   }
 
   stop(): void {
+    this.outage.stop();
     this.#ticker.stop();
+    this.#drawWork.stop();
     this.fanOut.stop();
-    clearInterval(this.#housekeeping);
   }
 
   /** All open sockets of this room, told to come back elsewhere. */
   sendEverybodyAway(): void {
-    for (const visitor of this.roster.all()) {
-      for (const watcher of visitor.watchers) watcher.sendAway();
-    }
+    this.fanOut.sendEverybodyAway();
   }
 
   async #tick(): Promise<Tick> {
     try {
+      await this.outage.settle();
       return await this.engine.tick(this.cursor, this.#holderToRenew());
     } catch (error) {
       if (error instanceof EpochLost) await this.recover(error.epochId);
-      else if (!this.#redisAway) await this.refresh();
+      else if (error instanceof CursorStale || !isOutage(error)) await this.refresh();
+      // Of a cluster one node can be away, and a connection that stands can lead to a Redis that hangs.
+      else this.setRedisAway(true);
       throw error;
     }
   }
@@ -236,12 +314,15 @@ export class LiveRoom {
   }
 
   #ticked(tick: Tick, seconds: number): void {
+    this.setRedisAway(false);
     this.metrics.tick(seconds);
+    this.#tellFlip();
     if (!tick.worked) return;
     this.metrics.admitted(tick.admitted);
     this.metrics.lapsed(tick.lapsed);
     this.metrics.pace(tick, this.rules.admission, this.state === 'open' || this.state === 'drained');
     this.visitors.releaseAgain();
+    this.recovery.payDebt();
   }
 
   /** Reads on the broadcast's word. Redis going away meanwhile is no error: all is read again when it is back. */
@@ -249,15 +330,40 @@ export class LiveRoom {
     read().catch((error: unknown) => this.#log.debug({ err: error }, 'not read'));
   }
 
+  /** Away it stays until Redis has been told what it missed; a failure is mended by the next tick. */
+  #comeBack(): void {
+    this.#returning ??= this.outage
+      .settle()
+      .then(() => {
+        this.#redisAway = this.#link.isAway;
+        if (this.#redisAway) return this.outage.begin();
+        this.outage.stop();
+        this.#tellWatchers();
+        return this.resync();
+      })
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'not back yet'))
+      .finally(() => {
+        this.#returning = undefined;
+        this.wake();
+      });
+  }
+
   #linkAt(now: number): Link {
     if (this.#redisAway) return 'away';
-    return now < this.#settleUntil || this.#recovering !== undefined ? 'recovering' : 'up';
+    if (this.recovery.isSettling(now)) return 'recovering';
+    return this.recovery.isHolding(now) ? 'holding' : 'up';
+  }
+
+  /** The opening has come and the draw is not made: a tick begins it, and another ends it. */
+  get #drawIsDue(): boolean {
+    const { rules, draw } = this;
+    return awaitsDraw(rules, draw.state) && openingOf(rules, draw.state) <= this.cursor.now();
   }
 
   #nextChange(): number | undefined {
     const now = this.cursor.now();
     const { prequeueAt, opensAt, closesAt } = this.rules.schedule;
-    const ahead = [prequeueAt, opensAt, closesAt, this.#settleUntil].filter(
+    const ahead = [prequeueAt, opensAt, closesAt, this.recovery.pausedUntil].filter(
       (at) => at !== undefined && at > now,
     );
     return ahead.length === 0 ? undefined : Math.min(...(ahead as number[]));
@@ -265,132 +371,125 @@ export class LiveRoom {
 
   async #read(): Promise<boolean> {
     const { epochId } = this.cursor;
-    const first = await this.engine.read(this.name, this.cursor.lanes);
-    if (first.pacer.get('epochId') === undefined || first.config.size === 0) {
-      // Nothing there: known before = lost, never seen = does not exist.
-      if (epochId !== '') await this.recover(epochId);
-      return epochId !== '';
+    // Most rooms have the default lanes: those are then read with one call.
+    const guess = epochId === '' ? defaultRules.lanes.map(({ name }) => name) : this.cursor.lanes;
+    const { sequence } = this.cursor;
+    const read = await readRoom(this.engine, this.name, guess);
+    if (read.is === 'deleted') {
+      this.#delete();
+      return false;
     }
-    const lanes = (first.config.get('lanes') ?? '').split(',').map((part) => part.split(':')[0] ?? '');
-    const reading =
-      lanes.join() === this.cursor.lanes.join() ? first : await this.engine.read(this.name, lanes);
+    const isKnown = epochId !== '';
+    // Nothing there: known before = lost, never seen = does not exist.
+    if (read.is === 'missing' && !isKnown) return false;
+    if (read.is === 'missing' || (isKnown && knowsOther(read.reading, epochId, sequence))) {
+      await this.recover(epochId);
+      return !this.#isDeleted;
+    }
+    const { reading } = read;
+    const { run } = this.cursor;
+    const known = this.draw.state;
     this.#adopt(reading);
+    if (await this.#drawWork.seal(run === this.cursor.run ? known : noDraw)) await this.#takeOver();
     return true;
   }
 
-  #adopt(reading: RoomReading): void {
+  /** Whatever epoch it is in; whether its run is another than the one that was known. */
+  async #takeOver(): Promise<boolean> {
+    const read = await readRoom(this.engine, this.name, this.cursor.lanes);
+    if (read.is === 'deleted') this.#delete();
+    if (read.is === 'missing') throw new EpochLost(this.cursor.epochId);
+    return read.is === 'there' && this.#adopt(read.reading);
+  }
+
+  #delete(): void {
+    if (this.#isDeleted) return;
+    this.#isDeleted = true;
+    this.stop();
+    this.fanOut.tellDeleted();
+    this.#onDeleted(this);
+  }
+
+  /** Whether the run is another. */
+  #adopt(reading: RoomReading): boolean {
     const before = {
       epochId: this.cursor.epochId,
       run: this.cursor.run,
       version: this.version,
       state: this.state,
+      message: this.rules.page.message,
     };
     const rate = this.rules.admission.ratePerMinute;
     const { lanes } = this.cursor;
     this.cursor.adopt(reading);
+    this.#news.adopt(Number(reading.pacer.get('message')), before.epochId !== this.cursor.epochId);
     if (lanes.join() !== this.cursor.lanes.join()) this.visitors.renumberLanes(lanes);
-    this.#message = Number(reading.pacer.get('message'));
-    this.#settleUntil = Number(reading.pacer.get('settleUntil') ?? 0);
-    this.#firstTurn = Number(reading.pacer.get('firstTurn') ?? 0);
+    const isNew = before.epochId !== '' && before.epochId !== this.cursor.epochId;
+    const isGuessed = isNew && this.cursor.guessedEpochs.includes(before.epochId);
+    const isNewRun = before.epochId !== '' && before.run !== this.cursor.run && !isGuessed;
+    this.recovery.adopt(reading, isNewRun);
     this.rules = fromFields(reading.config);
+    this.draw.adopt(readDraw(reading.pacer));
     this.flags = readFlags(reading.config);
     this.version = Number(reading.config.get('version'));
-    this.admittedNow = reading.admitted;
-    this.activeNow = reading.active;
-    this.sketches = reading.lanes.map((lane, i) => {
-      const old = this.sketches[i];
-      return old !== undefined && old.waiting > 0 && lane.waiting > 0
-        ? old
-        : new RankSketch(lane.waiting, 0, 0, [], []);
-    });
-    if (rate !== this.rules.admission.ratePerMinute || before.state !== this.state)
-      this.outflow.restart(this.cursor.now());
-    this.metrics.counts(this.cursor.lanes, this.sketches, this.activeNow);
-    if (before.epochId !== '' && (before.epochId !== this.cursor.epochId || before.run !== this.cursor.run)) {
+    const isOther = rate !== this.rules.admission.ratePerMinute || before.state !== this.state;
+    this.#numbers.adopt(reading, this.cursor.lanes, isOther, this.cursor.now());
+    if (isNewRun) {
       this.sendEverybodyAway();
       this.visitors.clear();
+    } else if (isNew) {
+      this.visitors.forgetSequences();
     } else if (before.version !== this.version) {
       this.#tellWatchers();
     }
+    if (before.message !== this.rules.page.message) this.fanOut.tellMessage();
+    this.#toldState ??= this.state;
     this.#onChange();
-    this.wake();
+    this.#drawWork.kick();
+    this.#wakeIfNeeded(reading);
+    if (before.epochId === '') this.recovery.catchUp();
+    return isNewRun;
   }
 
-  async #recover(): Promise<void> {
-    const { epochId, epoch, run } = this.cursor;
-    this.#log.warn({ epochId, sequence: this.cursor.sequence }, 'queue lost, opening a new epoch');
-    this.metrics.lost();
-    const fields = toFields(this.rules);
-    for (const [flag, field] of Object.entries(flagFields)) {
-      fields.set(field, this.flags[flag as keyof Flags] ? '1' : '0');
-    }
-    await this.engine.create(this.name, fields, {
-      epochId: randomBytes(8).toString('hex'),
-      lastEpoch: epoch,
-      run,
-      settleMs,
-      replaces: epochId,
-      author: 'gateway',
-    });
-    this.#adopt(await this.engine.read(this.name, this.cursor.lanes));
+  /** An idle room is not ticked at all: a start with thousands of them, and their rest, cost nothing. */
+  #wakeIfNeeded({ admitted, active, lanes }: RoomReading): void {
+    // Before what has come: else a change that comes between the two looks would be neither.
+    const next = this.#nextChange();
+    const somebody =
+      this.#drawIsDue || lanes.some(({ waiting, away }) => waiting + away > 0) || admitted + active > 0;
+    if (somebody || this.fanOut.size > 0) this.wake();
+    else if (next !== undefined) this.#ticker.wakeWithin(next - this.cursor.now() + 1);
   }
 
   /** After a gap in the broadcast: rules, and where everybody whom this gateway serves stands. */
   async resync(): Promise<void> {
+    await this.outage.settle();
     await this.refresh();
+    this.recovery.catchUp();
     await this.visitors.checkAll();
   }
 
-  #apply(event: RoomEvent, broadcast: Broadcast): void {
-    switch (event.type) {
-      case 'sketch':
-        // Seconds in which nobody was in line say nothing of how fast the line moves.
-        if (this.waiting === 0 && event.sketch.waiting > 0) this.outflow.restart(broadcast.now);
-        this.sketches[event.lane] = event.sketch;
-        this.metrics.counts(this.cursor.lanes, this.sketches, this.activeNow);
-        if (event.sketch.waiting > 0) this.wake();
-        return;
-      case 'counts':
-        this.admittedNow = event.admitted;
-        this.activeNow = event.active;
-        return;
-      case 'changed':
-        if (broadcast.version !== this.version) this.#catchUp(() => this.refresh());
-        return;
-      case 'roll-call':
-        this.visitors.answerRollCall();
-        return;
-      case 'reset':
-        this.#catchUp(() => this.refresh());
-        return;
-      case 'queue-ended':
-        this.visitors.heardEnd(event.score, event.reason, broadcast.sequence);
-        return;
-      default:
-        this.#applyToVisitor(event, broadcast);
-    }
-  }
-
-  #applyToVisitor(event: VisitorEvent, { now, sequence }: Broadcast): void {
-    if (event.type === 'admitted') {
-      this.outflow.admitted(1, now);
-      this.metrics.heard('admitted', now);
-    }
-    if (event.type === 'lapsed' || event.type === 'waits-again') this.metrics.heard('lapsed', now);
-    if (event.type === 'ended' && event.deadline !== undefined) {
-      this.ended.add(`${event.visitor}.${event.turn}`, event.deadline);
-    }
-    this.visitors.heard(event, sequence);
-  }
-
   #tellWatchers(): void {
-    for (const visitor of this.roster.all()) {
-      for (const watcher of visitor.watchers) watcher.roomChanged();
-    }
+    this.#toldState = this.state;
+    this.fanOut.tellRoom();
   }
 
-  #forget(): void {
-    this.roster.forgetOld();
-    this.ended.forgetOld(this.cursor.now());
+  /** By the clock alone a room opens, closes and ends its settling time: nothing else would tell the sockets. */
+  #tellFlip(): void {
+    if (this.state !== this.#toldState) this.#tellWatchers();
   }
+
+  /** To be called every ten seconds or so. */
+  forgetOld(): void {
+    this.roster.forgetOld();
+    const now = this.cursor.now();
+    this.ended.forgetOld(now);
+    this.entries.forgetOld(now);
+    this.recovery.forgetOld(now);
+  }
+}
+
+/** Another epoch than the gateway's, or less of it than it had seen when it asked. */
+function knowsOther({ pacer }: RoomReading, epochId: string, sequence: number): boolean {
+  return pacer.get('epochId') !== epochId || Number(pacer.get('seq')) < sequence;
 }

@@ -1,25 +1,27 @@
-import type { Redis } from '@ropeline/core/redis/connect.ts';
+import type { RedisClient } from '@ropeline/core/redis/connect.ts';
 import { roomKeys } from '@ropeline/core/redis/room-keys.ts';
 import type { Script, ScriptArg } from '@ropeline/core/redis/script.ts';
+import { accepted } from './accepted.ts';
 import { Batcher } from './batcher.ts';
-import {
-  type ChangeOutcome,
-  type ClaimOutcome,
-  type CreateOptions,
-  CursorStale,
-  EpochLost,
-  type Found,
-  type JoinOutcome,
-  type JoinRefusal,
-  type JoinRequest,
-  type Mark,
-  type Marked,
-  type Place,
-  type QueueEngine,
-  type RoomChange,
-  type Stock,
-  type Tick,
+import { DrawEngine } from './draw-engine.ts';
+import type {
+  ChangeOutcome,
+  ClaimOutcome,
+  CreateOptions,
+  Entered,
+  Found,
+  JoinOutcome,
+  JoinRefusal,
+  JoinRequest,
+  Mark,
+  Marked,
+  Place,
+  QueueEngine,
+  RoomChange,
+  Stock,
+  Tick,
 } from './engine.ts';
+import { RecoveryEngine } from './recovery-engine.ts';
 import type { RoomCursor } from './room-cursor.ts';
 import * as scripts from './scripts.ts';
 
@@ -43,17 +45,21 @@ type Batchers = {
  * `observeJoins` how many joins went as one.
  */
 export class RedisQueueEngine implements QueueEngine {
-  readonly #redis: Redis;
+  readonly draw: DrawEngine;
+  readonly recovery: RecoveryEngine;
+  readonly #redis: RedisClient;
   readonly #observe: (script: string, seconds: number) => void;
   readonly #observeJoins: (joins: number) => void;
   readonly #batchers = new WeakMap<RoomCursor, { readonly view: View; readonly batchers: Batchers }>();
 
   constructor(
-    redis: Redis,
+    redis: RedisClient,
     observe: (script: string, seconds: number) => void = () => undefined,
     observeJoins: (joins: number) => void = () => undefined,
   ) {
     this.#redis = redis;
+    this.draw = new DrawEngine(redis);
+    this.recovery = new RecoveryEngine(redis);
     this.#observe = observe;
     this.#observeJoins = observeJoins;
   }
@@ -62,22 +68,34 @@ export class RedisQueueEngine implements QueueEngine {
     room: string,
     fields: ReadonlyMap<string, string>,
     options: CreateOptions,
-  ): Promise<'created' | 'existed'> {
+  ): Promise<'created' | 'existed' | 'deleted'> {
     const keys = roomKeys(room);
-    const { epochId, lastEpoch, run, settleMs, replaces, author } = options;
+    const { epochId, author, reason = '', remembered } = options;
+    const { epoch = 0, run = 1, settleMs = 0, version = 0, turn = 0, firstTurn = 0 } = remembered ?? {};
+    const { holdMs = 0, lanes = [], epochId: replaces = '' } = remembered ?? {};
+    const { presence, admitted, active, turns, over, ended, arrivals, drawn } = keys;
+    const parts = [presence, admitted, active, turns, over, ended, arrivals, drawn];
+    const laneKeys = lanes.flatMap((lane) => [keys.queue(lane), keys.away(lane)]);
     const pairs = [...fields].filter(([, value]) => value !== '').flat();
-    return scripts.createRoom.call(
-      this.#redis,
-      [keys.config, keys.pacer, keys.audit],
-      [epochId, lastEpoch, run, settleMs, replaces, author, ...pairs],
+    return this.#timed(
+      scripts.createRoom,
+      [keys.config, keys.pacer, keys.audit, keys.roll, ...parts, ...laneKeys],
+      [epochId, epoch, run, settleMs, replaces, author, version, turn, firstTurn, holdMs, reason, ...pairs],
     );
+  }
+
+  async delete(cursor: RoomCursor, author: string, reason: string): Promise<void> {
+    const { config, pacer, audit, tick, ...others } = cursor.keys;
+    const parts = Object.values(others).filter((key) => typeof key === 'string');
+    const keys = [config, pacer, audit, ...parts];
+    await this.#call(cursor, scripts.deleteRoom, keys, [tick, author, reason]);
   }
 
   read(room: string, lanes: readonly string[]): Promise<scripts.RoomReading> {
     const keys = roomKeys(room);
     const laneKeys = lanes.flatMap((lane) => [keys.queue(lane), keys.away(lane)]);
-    return scripts.readRoom.call(
-      this.#redis,
+    return this.#timed(
+      scripts.readRoom,
       [keys.config, keys.pacer, keys.admitted, keys.active, ...laneKeys],
       [],
     );
@@ -85,6 +103,11 @@ export class RedisQueueEngine implements QueueEngine {
 
   join(cursor: RoomCursor, request: JoinRequest): Promise<JoinOutcome> {
     return this.#of(cursor).join.add(request);
+  }
+
+  async seat(cursor: RoomCursor, place: Place): Promise<JoinOutcome | undefined> {
+    const outcome = await this.join(cursor, { ...place, fresh: nobody });
+    return outcome.refused === undefined && outcome.visitor === nobody ? undefined : outcome;
   }
 
   lookUp(cursor: RoomCursor, place: Place): Promise<Found> {
@@ -107,13 +130,26 @@ export class RedisQueueEngine implements QueueEngine {
     return this.#of(cursor).mark.add([place, mark]);
   }
 
+  async enter(cursor: RoomCursor, run: number, entries: readonly Entered[]): Promise<void> {
+    const { config, pacer, presence, admitted, active, turns, over, tick } = cursor.keys;
+    const args = entries.flatMap(({ visitor, stage, lane, score, turn, deadline }) => [
+      ...[visitor, enteredAs[stage], lane + 1, score, turn, deadline],
+    ]);
+    await this.#call(
+      cursor,
+      scripts.enterAdmitted,
+      [config, pacer, presence, admitted, active, turns, over],
+      [cursor.lanesText, tick, run, ...args],
+    );
+  }
+
   async tick(cursor: RoomCursor, holder: string): Promise<Tick> {
-    const { config, pacer, presence, admitted, active, turns, over, history, holders, roll, tick } =
-      cursor.keys;
+    const { config, pacer, presence, admitted, active, turns, over, ended } = cursor.keys;
+    const { history, holders, roll, drawn, tick } = cursor.keys;
     const { now, rest } = await this.#call(
       cursor,
       scripts.tickRoom,
-      [config, pacer, presence, admitted, active, turns, over, history, holders, roll],
+      [config, pacer, presence, admitted, active, turns, over, history, holders, roll, drawn, ended],
       [cursor.lanesText, tick, holder],
     );
     const [worked = 0, given = 0, nextDeadline = 0, waiting = 0, inside = 0, lapsed = 0] = rest;
@@ -125,12 +161,13 @@ export class RedisQueueEngine implements QueueEngine {
     const { expectedVersion, author, action, reason, fields, removedLanes = [] } = change;
     const laneKeys = removedLanes.flatMap((lane) => [keys.queue(lane), keys.away(lane)]);
     const { epochId } = cursor;
-    const answer = await scripts.changeRoom.call(
-      this.#redis,
+    const answer = await this.#timed(
+      scripts.changeRoom,
       [keys.config, keys.pacer, keys.audit, ...laneKeys],
       [epochId, cursor.sequence, keys.tick, expectedVersion, author, action, reason, ...fields.flat()],
     );
     if (answer === 'occupied') return { occupied: true };
+    if (answer === 'beacon-settled') return { beaconSettled: true };
     if (typeof answer === 'object' && 'conflict' in answer) return answer;
     return { version: accepted(cursor, epochId, answer).rest[0] as number };
   }
@@ -143,11 +180,12 @@ export class RedisQueueEngine implements QueueEngine {
 
   async reset(cursor: RoomCursor, author: string, reason: string): Promise<void> {
     const { keys } = cursor;
-    const { config, pacer, presence, admitted, active, turns, over, arrivals, history, audit, roll } = keys;
+    const { config, pacer, presence, admitted, active, turns, over, ended } = keys;
+    const { arrivals, history, audit, roll, drawn } = keys;
     await this.#call(
       cursor,
       scripts.resetRoom,
-      [config, pacer, presence, admitted, active, turns, over, arrivals, history, audit, roll],
+      [config, pacer, presence, admitted, active, turns, over, arrivals, history, audit, roll, drawn, ended],
       [keys.tick, author, reason],
     );
   }
@@ -161,11 +199,19 @@ export class RedisQueueEngine implements QueueEngine {
     withLanes = true,
     epochId = cursor.epochId,
   ): Promise<scripts.Groups> {
-    const started = performance.now();
     const all = withLanes ? [...keys, ...cursor.laneKeys()] : keys;
-    const answer = await script.call(this.#redis, all, [epochId, cursor.sequence, ...args]);
-    this.#observe(script.contract.file, (performance.now() - started) / 1_000);
+    const answer = await this.#timed(script, all, [epochId, cursor.sequence, ...args]);
     return accepted(cursor, epochId, answer);
+  }
+
+  /** Every script goes through here, so that the time of each is told, also of one that fails at its deadline. */
+  async #timed<T>(script: Script<T>, keys: readonly string[], args: readonly ScriptArg[]): Promise<T> {
+    const started = performance.now();
+    try {
+      return await script.call(this.#redis, keys, args);
+    } finally {
+      this.#observe(script.contract.file, (performance.now() - started) / 1_000);
+    }
   }
 
   #of(cursor: RoomCursor): Batchers {
@@ -179,7 +225,9 @@ export class RedisQueueEngine implements QueueEngine {
   }
 
   #batch(cursor: RoomCursor, view: View): Batchers {
-    const { config, pacer, presence, admitted, active, turns, over, arrivals, roll, tick } = cursor.keys;
+    const { config, pacer, presence, admitted, active, turns, over, arrivals, roll, drawn, tick } =
+      cursor.keys;
+    const { ended, codes, codeBatches } = cursor.keys;
     const send = (
       script: Script<scripts.Answer>,
       keys: readonly string[],
@@ -190,13 +238,14 @@ export class RedisQueueEngine implements QueueEngine {
       join: new Batcher(async (items) => {
         this.#observeJoins(items.length);
         const args = items.map(joinArgument);
-        const keys = [config, pacer, presence, admitted, active, turns, over, arrivals];
+        const seats = [config, pacer, presence, admitted, active, turns, over, arrivals, drawn];
+        const keys = [...seats, codes, codeBatches];
         const { rest, sequence } = await send(scripts.joinVisitors, keys, [view.lanesText, tick, ...args]);
         return items.map((item, i) => joinOutcome(item, rest.slice(i * 5, i * 5 + 5), sequence));
       }),
       lookUp: new Batcher(async (items) => {
         const args = items.flatMap(({ visitor, lane, score }) => [visitor, lane + 1, score]);
-        const keys = [config, pacer, admitted, active, turns, over];
+        const keys = [config, pacer, admitted, active, turns, over, drawn];
         const { rest, sequence } = await send(scripts.lookUpVisitors, keys, [view.lanesText, ...args]);
         return items.map((_, i) => found(rest.slice(i * 5, i * 5 + 5), sequence));
       }),
@@ -206,7 +255,7 @@ export class RedisQueueEngine implements QueueEngine {
         return items.map((_, i) => claimOutcome(rest.slice(i * 4, i * 4 + 4)));
       }),
       leave: new Batcher(async (items) => {
-        const keys = [config, pacer, presence, admitted, active, turns, over];
+        const keys = [config, pacer, presence, admitted, active, turns, over, drawn, ended];
         const { rest } = await send(scripts.leavePlaces, keys, [view.lanesText, tick, ...items.flat()]);
         return rest.map((code) => code > 0);
       }),
@@ -227,19 +276,13 @@ export class RedisQueueEngine implements QueueEngine {
   }
 }
 
-function accepted(cursor: RoomCursor, epochId: string, answer: scripts.Answer): scripts.Groups {
-  if (answer === 'lost') throw new EpochLost(epochId);
-  if (answer === 'stale') throw new CursorStale(`room ${cursor.room}`);
-  // A late answer of an epoch that was given up must not raise the sequence of the next.
-  if (epochId === cursor.epochId) cursor.saw(answer.sequence);
-  cursor.sawTime(answer.now);
-  return answer;
-}
+/** In place of the id of a new place: none is wanted when this one is over. */
+const nobody = '-';
 
 /** As join_visitors takes it: one word a join, for the parsing of many small ones costs more than their matching. */
-function joinArgument({ visitor, lane, score, older, fresh }: JoinRequest): string {
-  const place = `${visitor}:${lane + 1}`;
-  return score === 0 ? place : `${place}:${score}:${older ? 1 : 0}:${fresh}`;
+function joinArgument({ visitor, lane, score, fresh, code }: JoinRequest): string {
+  const place = `${visitor}:${lane + 1}${score === 0 ? '' : `:${score}:${fresh}`}`;
+  return code === undefined ? place : `${place}#${code}`;
 }
 
 const refusals: Record<number, JoinRefusal> = {
@@ -248,18 +291,23 @@ const refusals: Record<number, JoinRefusal> = {
   12: 'drained',
   13: 'full',
   14: 'scheduled',
+  15: 'unsealed',
+  16: 'uninvited',
 };
 const joinStates = ['waiting', 'waiting', 'admitted', 'admitted', 'active'] as const;
 
 function joinOutcome(item: JoinRequest, group: readonly number[], sequence: number): JoinOutcome {
-  const [code = -1, score = 0, deadline = 0, fourth = 0, fresh = 0] = group;
+  const [code = -1, score = 0, deadline = 0, fourth = 0, fifth = 0] = group;
   const refused = refusals[code];
   if (refused !== undefined) return { refused };
   const state = joinStates[code];
   if (state === undefined) throw new Error(`join_visitors answered ${code}`);
-  const visitor = fresh === 1 ? item.fresh : item.visitor;
+  const isFresh = fifth % 2 === 1;
+  const visitor = isFresh ? item.fresh : item.visitor;
+  const granted = Math.floor(fifth / 2);
+  const lane = granted > 0 ? granted - 1 : isFresh ? 0 : item.lane;
   const [turn, position] = state === 'waiting' ? [0, fourth] : [fourth, 0];
-  return { isNew: code === 0 || code === 2, visitor, score, state, deadline, turn, position, sequence };
+  return { isNew: code === 0 || code === 2, visitor, lane, score, state, deadline, turn, position, sequence };
 }
 
 const foundStates = [
@@ -288,3 +336,5 @@ function claimOutcome(group: readonly number[]): ClaimOutcome {
   if (code === 0 || code === 1) return { claimed: true, again: code === 1, turn, deadline, claimBy };
   return { claimed: false, why: code === 3 ? 'turn-lapsed' : 'not-admitted' };
 }
+
+const enteredAs = { turn: 'a', session: 'c', place: 'w' } as const;

@@ -1,4 +1,5 @@
 import { type RoomKeys, roomKeys } from '@ropeline/core/redis/room-keys.ts';
+import type { PlaceTicket } from '@ropeline/core/token/place-ticket.ts';
 import type { RoomReading } from './scripts.ts';
 
 /**
@@ -13,6 +14,10 @@ export class RoomCursor {
   epochId = '';
   run = 0;
   sequence = 0;
+  /** Epochs since a start without memory, whose run was a guess: their tickets are of this run. */
+  guessedEpochs: readonly string[] = [];
+  /** Nobody has shown yet that there was anything before this epoch. */
+  isFresh = false;
   /** Lane names, in the order of their keys. */
   lanes: readonly string[] = [];
   lanesText = '';
@@ -29,10 +34,22 @@ export class RoomCursor {
     this.epoch = Number(reading.pacer.get('epoch'));
     this.epochId = reading.pacer.get('epochId') ?? '';
     this.run = Number(reading.pacer.get('run'));
+    this.guessedEpochs = reading.pacer.get('guessed')?.split(',') ?? [];
+    this.isFresh = reading.pacer.has('fresh');
     this.sequence = Number(reading.pacer.get('seq'));
     this.lanesText = reading.config.get('lanes') ?? '';
     this.lanes = this.lanesText.split(',').map((part) => part.split(':')[0] ?? '');
     this.sawTime(reading.now);
+  }
+
+  /** Run of a ticket; one given while the run was a guess is of this one. */
+  runOf({ run, epochId }: Pick<PlaceTicket, 'run' | 'epochId'>): number {
+    return this.guessedEpochs.includes(withoutRedis(epochId)) ? this.run : run;
+  }
+
+  /** Whether a ticket is of this epoch, also one that a gateway gave in it while Redis was away. */
+  isOf({ epochId }: Pick<PlaceTicket, 'epochId'>): boolean {
+    return withoutRedis(epochId) === this.epochId;
   }
 
   saw(sequence: number): void {
@@ -51,4 +68,9 @@ export class RoomCursor {
   laneKeys(): string[] {
     return this.lanes.flatMap((lane) => [this.keys.queue(lane), this.keys.away(lane)]);
   }
+}
+
+/** See `ownEpochId` in outage.ts. */
+function withoutRedis(epochId: string): string {
+  return epochId.replace(/-own$/, '');
 }

@@ -1,4 +1,5 @@
 import type { Tick } from './engine.ts';
+import type { Outcome, Promised } from './promise.ts';
 import type { RankSketch } from './sketch.ts';
 
 /** What a room tells the process's metrics. */
@@ -18,6 +19,10 @@ export type RoomMetrics = {
     admission: { readonly ratePerMinute: number; readonly capacity: number },
     serving: boolean,
   ): void;
+  /** How an estimate that this gateway told came out; `ratio` = the wait as a multiple of the median told. */
+  promise(which: keyof Promised, verdict: { readonly outcome: Outcome; readonly ratio: number }): void;
+  /** The room was deleted: its numbers go. */
+  forget(): void;
   /** An event of the room's broadcast, whichever gateway made it; `now` is Redis time, Unix ms. */
   heard(event: 'admitted' | 'lapsed', now: number): void;
 };

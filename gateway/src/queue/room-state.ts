@@ -1,5 +1,5 @@
 import type { Reason, RoomState } from '@ropeline/core/protocol/status.ts';
-import type { RoomRules } from './rules.ts';
+import { type DrawState, isBeforeOpening, isLottery, type OpeningRules } from './draw-state.ts';
 
 export type Flags = {
   readonly closed: boolean;
@@ -28,29 +28,41 @@ export function readFlags(config: ReadonlyMap<string, string>): Flags {
   };
 }
 
-/** How this gateway stands to the room's Redis. */
-export type Link = 'up' | 'away' | 'recovering';
+/**
+ * How this gateway stands to the room's Redis. `recovering`: after a loss visitors are coming back. `holding`: they are,
+ * but nobody knows who is inside, so nobody is admitted for a session time.
+ */
+export type Link = 'up' | 'away' | 'recovering' | 'holding';
 
 /** The first that applies; the same order as in lua/include/rules.lua. `now` is Redis time, Unix ms. */
-export function roomState(link: Link, flags: Flags, schedule: RoomRules['schedule'], now: number): RoomState {
+export function roomState(
+  link: Link,
+  flags: Flags,
+  rules: OpeningRules,
+  draw: DrawState,
+  now: number,
+): RoomState {
+  const { closesAt, opensAt, prequeueAt } = rules.schedule;
   if (link === 'away') return 'redis-away';
-  if (link === 'recovering') return 'recovering';
-  if (flags.closed || (schedule.closesAt !== undefined && now >= schedule.closesAt)) return 'closed';
+  if (link === 'recovering' || link === 'holding') return 'recovering';
+  if (flags.closed || rules.queue.method === 'reject') return 'closed';
+  if (closesAt !== undefined && now >= closesAt) return 'closed';
   if (flags.soldOut) return 'sold-out';
   if (flags.drained) return 'drained';
   if (flags.paused) return 'paused';
   if (flags.stockHeld) return 'stock-held';
-  if (schedule.opensAt !== undefined && now < schedule.opensAt) {
-    return now < (schedule.prequeueAt ?? schedule.opensAt) ? 'scheduled' : 'prequeue';
-  }
-  return 'open';
+  if (!isBeforeOpening(rules, draw, now)) return 'open';
+  // Without a time of its own the pre-queue of a lottery is there from the start: who else would be drawn?
+  const prequeue = prequeueAt ?? (isLottery(rules, draw) ? 0 : (opensAt ?? 0));
+  return now < prequeue ? 'scheduled' : 'prequeue';
 }
 
 /** Why nobody is admitted in this state, as the wire says it; undefined where the state is no reason. */
-export function reasonOf(state: RoomState): Reason | undefined {
+export function reasonOf(state: RoomState, link: Link): Reason | undefined {
   switch (state) {
-    case 'redis-away':
     case 'recovering':
+      return link === 'holding' ? 'inside-unknown' : 'recovering';
+    case 'redis-away':
     case 'closed':
     case 'sold-out':
     case 'paused':

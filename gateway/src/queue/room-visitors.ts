@@ -1,12 +1,17 @@
+import { unscored } from './draw-score.ts';
 import type { Marked, QueueEngine } from './engine.ts';
 import { type Known, RecentEvents } from './recent-events.ts';
 import type { RoomCursor } from './room-cursor.ts';
 import { isOver, Roster, type Visitor, type VisitorFacts } from './roster.ts';
 import { type Facts, foundAs, outcomeOf, type VisitorEvent } from './visitor-events.ts';
 
+const partSize = 500;
+
 type Options = {
   readonly engine: QueueEngine;
   readonly cursor: RoomCursor;
+  /** Of who joined before the opening; -1 until the draw is made. */
+  readonly drawnScore: (visitor: string) => number;
   /** Somebody waits whom the ticks of before may not have seen. */
   readonly wake: () => void;
 };
@@ -20,6 +25,7 @@ export class RoomVisitors {
   readonly roster = new Roster();
   readonly #engine: QueueEngine;
   readonly #cursor: RoomCursor;
+  readonly #drawnScore: (visitor: string) => number;
   readonly #wake: () => void;
   readonly #recent = new RecentEvents();
   /** Up to which score the queue was ended last. */
@@ -27,10 +33,17 @@ export class RoomVisitors {
   /** Whose last socket here is gone, and Redis could not be told. */
   readonly #unreleased = new Set<Visitor>();
 
-  constructor({ engine, cursor, wake }: Options) {
+  constructor({ engine, cursor, drawnScore, wake }: Options) {
+    this.#drawnScore = drawnScore;
     this.#engine = engine;
     this.#cursor = cursor;
     this.#wake = wake;
+  }
+
+  /** The visitor's score; one that is to be drawn is worked out when it is first asked for after the draw. */
+  scoreOf(visitor: Visitor): number {
+    if (visitor.score === unscored) visitor.score = this.#drawnScore(visitor.id);
+    return visitor.score;
   }
 
   /** Takes over what Redis answered of a visitor, unless the broadcast has told of a later write. */
@@ -71,31 +84,54 @@ export class RoomVisitors {
 
   /** Names everybody whose socket is open here. */
   answerRollCall(): void {
-    for (const visitor of this.roster.all()) {
-      if (visitor.watchers.length > 0 && visitor.state === 'waiting') void this.hold(visitor);
-    }
+    void this.#inParts(async (visitor) => {
+      if (visitor.watchers.length > 0 && visitor.state === 'waiting') await this.hold(visitor);
+    });
   }
 
   /** Asks Redis where everybody stands. */
   async checkAll(): Promise<void> {
-    await Promise.all([...this.roster.all()].map((visitor) => this.check(visitor)));
+    await this.#inParts((visitor) => this.check(visitor));
   }
 
   async check(visitor: Visitor): Promise<void> {
-    const found = await this.#engine.lookUp(this.#cursor, placeOf(visitor));
-    if (found.state === 'unknown') {
-      // Its join was lost; who comes back with the ticket is seated again.
-      for (const watcher of visitor.watchers) watcher.sendAway();
-      this.roster.delete(visitor.id);
+    const found = await this.#engine.lookUp(this.#cursor, this.#placeOf(visitor));
+    if (found.state === 'unknown') return this.#seat(visitor);
+    this.learn(visitor.id, visitor.lane, foundAs(found));
+    const isHeld = visitor.watchers.length > 0;
+    if (isHeld && (visitor.state === 'waiting' || visitor.state === 'abandoned')) await this.hold(visitor);
+  }
+
+  /**
+   * A new epoch: everybody who waits and is served here stands where they stood, and gets a ticket of it. Who is found to
+   * have had a turn, or to be gone, is told.
+   */
+  async seatAgain(): Promise<void> {
+    await this.#inParts(async (visitor) => {
+      if (isOver(visitor.state)) return;
+      const isHeld = visitor.watchers.length > 0;
+      if (visitor.state === 'waiting' || (visitor.state === 'abandoned' && isHeld)) await this.#seat(visitor);
+      else if (visitor.state !== 'abandoned') await this.check(visitor);
+      if (!isOver(visitor.state)) for (const watcher of visitor.watchers) watcher.seatedAgain(visitor);
+    });
+  }
+
+  async #seat(visitor: Visitor): Promise<void> {
+    const seated = await this.#engine.seat(this.#cursor, this.#placeOf(visitor));
+    if (seated === undefined || seated.refused !== undefined) {
+      const found = await this.#engine.lookUp(this.#cursor, this.#placeOf(visitor));
+      this.learn(visitor.id, visitor.lane, foundAs(found));
       return;
     }
-    this.learn(visitor.id, visitor.lane, foundAs(found));
+    const turn = seated.state === 'waiting' ? visitor.turn : seated.turn;
+    this.learn(visitor.id, visitor.lane, { ...seated, turn, reason: undefined });
+    visitor.rankHint = seated.position;
     if (visitor.state === 'waiting' && visitor.watchers.length > 0) await this.hold(visitor);
   }
 
   /** Tells Redis that a socket of the visitor is open here. A failure is made good by the next call or resync. */
   hold(visitor: Visitor): Promise<void> {
-    return this.#engine.mark(this.#cursor, placeOf(visitor), 'hold').then(
+    return this.#engine.mark(this.#cursor, this.#placeOf(visitor), 'hold').then(
       (marked) => this.#marked(visitor, marked),
       () => undefined,
     );
@@ -103,7 +139,7 @@ export class RoomVisitors {
 
   /** Renews the lease of a visitor who polls. Whether Redis was told. */
   lease(visitor: Visitor): Promise<boolean> {
-    return this.#engine.mark(this.#cursor, placeOf(visitor), 'lease').then(
+    return this.#engine.mark(this.#cursor, this.#placeOf(visitor), 'lease').then(
       (marked) => {
         this.#marked(visitor, marked);
         return true;
@@ -119,7 +155,9 @@ export class RoomVisitors {
   release(visitor: Visitor): void {
     this.#unreleased.delete(visitor);
     if (visitor.watchers.length > 0 || visitor.state !== 'waiting') return;
-    this.#engine.mark(this.#cursor, placeOf(visitor), 'grace').catch(() => this.#unreleased.add(visitor));
+    this.#engine
+      .mark(this.#cursor, this.#placeOf(visitor), 'grace')
+      .catch(() => this.#unreleased.add(visitor));
   }
 
   releaseAgain(): void {
@@ -133,12 +171,35 @@ export class RoomVisitors {
     }
   }
 
-  /** Another epoch or run: nothing that was known means anything. */
+  /** Another epoch: what comes from it is newer than all that was known, and its writes are counted anew. */
+  forgetSequences(): void {
+    for (const visitor of this.roster.all()) visitor.sequence = 0;
+    this.#recent.clear();
+    this.#endedQueue = undefined;
+  }
+
+  /** Another run: nothing that was known means anything. */
   clear(): void {
     this.roster.clear();
     this.#recent.clear();
     this.#unreleased.clear();
     this.#endedQueue = undefined;
+  }
+
+  /** Some hundred at a time: thousands in one turn of the event loop would hold up everybody else. */
+  async #inParts(act: (visitor: Visitor) => Promise<void>): Promise<void> {
+    let part: Promise<void>[] = [];
+    for (const visitor of this.roster.all()) {
+      part.push(act(visitor));
+      if (part.length < partSize) continue;
+      await Promise.all(part);
+      part = [];
+    }
+    await Promise.all(part);
+  }
+
+  #placeOf(visitor: Visitor): { visitor: string; lane: number; score: number } {
+    return { visitor: visitor.id, lane: visitor.lane, score: this.scoreOf(visitor) };
   }
 
   /** Who was away waits again, and the room may be asleep. */
@@ -166,8 +227,4 @@ export class RoomVisitors {
     Object.assign(visitor, { reason: undefined, ...facts, state });
     for (const watcher of visitor.watchers) watcher.changed(visitor, isOver(state));
   }
-}
-
-function placeOf({ id, lane, score }: Visitor): { visitor: string; lane: number; score: number } {
-  return { visitor: id, lane, score };
 }

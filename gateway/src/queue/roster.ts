@@ -1,4 +1,5 @@
 import type { Reason, VisitorState } from '@ropeline/core/protocol/status.ts';
+import type { Promised } from './promise.ts';
 
 /** Somebody on this gateway who wants to hear of a visitor: an open socket. */
 export type Watcher = {
@@ -8,6 +9,8 @@ export type Watcher = {
   tick(visitor: Visitor): void;
   /** The room's own state changed. */
   roomChanged(): void;
+  /** The place is one of a new epoch: it has another ticket. */
+  seatedAgain(visitor: Visitor): void;
   /** Come back later (a new epoch, a stopping gateway). */
   sendAway(): void;
 };
@@ -28,6 +31,8 @@ export type Visitor = {
   sequence: number;
   /** Position at the join or the last look-up, until a sketch covers the score; 0 = not known. */
   rankHint: number;
+  /** Estimates that this gateway has told, until the turn comes. */
+  promised?: Promised | undefined;
   /** Open sockets here; replaced, never changed in place. */
   watchers: readonly Watcher[];
   /** Local ms: last seen by a request or socket, and when its lease was last sent from here (0 = never). */

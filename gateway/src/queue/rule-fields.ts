@@ -9,7 +9,9 @@ const scalarFields = [
   'admission.burst',
   'admission.capacity',
   'queue.method',
+  'queue.beacon',
   'queue.alwaysOn',
+  'queue.inviteOnly',
   'queue.threshold.ratePerMinute',
   'queue.threshold.active',
   'queue.maxWaiting',
@@ -25,16 +27,24 @@ const scalarFields = [
   'presence.leaseSeconds',
   'upstream',
   'stock.follow',
+  'onFailure',
   'page.message',
 ] as const;
 const jsonFields = ['match', 'bypass'] as const;
 const textFields: ReadonlySet<string> = new Set([
   'queue.method',
+  'queue.beacon',
   'claim.confirm',
   'upstream',
+  'onFailure',
   'page.message',
 ]);
-const booleanFields: ReadonlySet<string> = new Set(['queue.alwaysOn', 'session.renew', 'stock.follow']);
+const booleanFields: ReadonlySet<string> = new Set([
+  'queue.alwaysOn',
+  'queue.inviteOnly',
+  'session.renew',
+  'stock.follow',
+]);
 
 type Tree = { [key: string]: unknown };
 

@@ -46,8 +46,26 @@ export const RoomRules = Type.Object(
     ),
     queue: Type.Object(
       {
-        method: Type.Literal('fifo'),
+        method: Type.Union(
+          [
+            Type.Literal('fifo'),
+            Type.Literal('lottery'),
+            Type.Literal('passthrough'),
+            Type.Literal('reject'),
+          ],
+          {
+            description:
+              'fifo = by arrival; lottery = who joins before the opening is drawn; passthrough = everybody is let in and counted; reject = closed',
+          },
+        ),
+        beacon: Type.String({
+          maxLength: 200,
+          pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+          description:
+            'Lottery: names the public value that is mixed into the draw, such as "drand round 4,123,456"; empty = none. Cannot be changed once somebody has joined',
+        }),
         alwaysOn: Type.Boolean({ description: 'Queue everybody, also when idle' }),
+        inviteOnly: Type.Boolean({ description: 'Only who shows a code gets a place' }),
         threshold: Type.Object(
           {
             ratePerMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
@@ -107,6 +125,10 @@ export const RoomRules = Type.Object(
       Type.String({ pattern: '^https?://[^/]+/?$', description: 'Origin of the site' }),
     ),
     stock: Type.Object({ follow: Type.Boolean({ description: "Obey the upstream's stock signal" }) }, closed),
+    onFailure: Type.Union([Type.Literal('closed'), Type.Literal('degraded'), Type.Literal('open')], {
+      description:
+        'While Redis is away: closed = nobody is let in; degraded = each gateway lets in its share of the last rate and capacity; open = everybody is let in',
+    }),
     page: Type.Object({ message: Type.String({ maxLength: 500 }) }, closed),
   },
   closed,
@@ -115,7 +137,7 @@ export type RoomRules = Static<typeof RoomRules>;
 
 export const defaultRules: RoomRules = {
   admission: { ratePerMinute: 60, burst: 0, capacity: 1_000 },
-  queue: { method: 'fifo', alwaysOn: false, threshold: {}, maxWaiting: 0 },
+  queue: { method: 'fifo', beacon: '', alwaysOn: false, inviteOnly: false, threshold: {}, maxWaiting: 0 },
   schedule: {},
   claim: { windowSeconds: 60, confirm: 'auto', lapsesAllowed: 0 },
   session: { ttlSeconds: 600, renew: true },
@@ -124,6 +146,7 @@ export const defaultRules: RoomRules = {
   match: { hosts: [], paths: [] },
   bypass: [],
   stock: { follow: false },
+  onFailure: 'closed',
   page: { message: '' },
 };
 

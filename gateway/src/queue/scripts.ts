@@ -14,7 +14,7 @@ export type Answer = Groups | 'lost' | 'stale';
 const lost = 0;
 const stale = 2;
 
-function decodeAnswer(raw: unknown): Answer {
+export function decodeAnswer(raw: unknown): Answer {
   const [code, sequence, now, ...rest] = raw as number[];
   if (code === lost) return 'lost';
   if (code === stale) return 'stale';
@@ -27,7 +27,19 @@ const callerArgs = ['epochId', 'sequence'] as const;
 export const joinVisitors: Script<Answer> = defineScript(
   {
     file: 'join_visitors',
-    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'arrivals'],
+    keys: [
+      'config',
+      'pacer',
+      'presence',
+      'admitted',
+      'active',
+      'turns',
+      'over',
+      'arrivals',
+      'drawn',
+      'codes',
+      'codeBatches',
+    ],
     repeatedKeys: lanePair,
     args: [...callerArgs, 'lanes', 'channel'],
   },
@@ -48,6 +60,8 @@ export const tickRoom: Script<Answer> = defineScript(
       'history',
       'holders',
       'roll',
+      'drawn',
+      'ended',
     ],
     repeatedKeys: lanePair,
     args: [...callerArgs, 'lanes', 'channel', 'gateway'],
@@ -67,7 +81,7 @@ export const claimTurns: Script<Answer> = defineScript(
 export const leavePlaces: Script<Answer> = defineScript(
   {
     file: 'leave_places',
-    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over'],
+    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'drawn', 'ended'],
     repeatedKeys: lanePair,
     args: [...callerArgs, 'lanes', 'channel'],
   },
@@ -76,6 +90,17 @@ export const leavePlaces: Script<Answer> = defineScript(
 
 export const renewSessions: Script<Answer> = defineScript(
   { file: 'renew_sessions', keys: ['config', 'pacer', 'active', 'turns'], args: [...callerArgs, 'channel'] },
+  decodeAnswer,
+);
+
+/** Reply's `rest`: a code a visitor. */
+export const enterAdmitted: Script<Answer> = defineScript(
+  {
+    file: 'enter_admitted',
+    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'lanes', 'channel', 'run'],
+  },
   decodeAnswer,
 );
 
@@ -92,7 +117,7 @@ export const markPresence: Script<Answer> = defineScript(
 export const lookUpVisitors: Script<Answer> = defineScript(
   {
     file: 'look_up_visitors',
-    keys: ['config', 'pacer', 'admitted', 'active', 'turns', 'over'],
+    keys: ['config', 'pacer', 'admitted', 'active', 'turns', 'over', 'drawn'],
     repeatedKeys: lanePair,
     args: [...callerArgs, 'lanes'],
   },
@@ -100,19 +125,21 @@ export const lookUpVisitors: Script<Answer> = defineScript(
 );
 
 /** Reply's `rest`: the new version; `'stale'` never. A version that was not the expected one is `conflict`. */
-export const changeRoom: Script<Answer | 'occupied' | { readonly conflict: number }> = defineScript(
-  {
-    file: 'change_room',
-    keys: ['config', 'pacer', 'audit'],
-    repeatedKeys: lanePair,
-    args: [...callerArgs, 'channel', 'expected', 'author', 'action', 'reason'],
-  },
-  (raw) => {
-    const [code, version] = raw as number[];
-    if (code === 4) return 'occupied';
-    return code === 3 ? { conflict: version as number } : decodeAnswer(raw);
-  },
-);
+export const changeRoom: Script<Answer | 'occupied' | 'beacon-settled' | { readonly conflict: number }> =
+  defineScript(
+    {
+      file: 'change_room',
+      keys: ['config', 'pacer', 'audit'],
+      repeatedKeys: lanePair,
+      args: [...callerArgs, 'channel', 'expected', 'author', 'action', 'reason'],
+    },
+    (raw) => {
+      const [code, version] = raw as number[];
+      if (code === 4) return 'occupied';
+      if (code === 5) return 'beacon-settled';
+      return code === 3 ? { conflict: version as number } : decodeAnswer(raw);
+    },
+  );
 
 export const signalRoom: Script<Answer> = defineScript(
   {
@@ -138,6 +165,8 @@ export const resetRoom: Script<Answer> = defineScript(
       'history',
       'audit',
       'roll',
+      'drawn',
+      'ended',
     ],
     repeatedKeys: lanePair,
     args: [...callerArgs, 'channel', 'author', 'reason'],
@@ -145,13 +174,38 @@ export const resetRoom: Script<Answer> = defineScript(
   decodeAnswer,
 );
 
-export const createRoom: Script<'created' | 'existed'> = defineScript(
+const createOutcomes = ['existed', 'created', 'deleted'] as const;
+
+export const createRoom: Script<(typeof createOutcomes)[number]> = defineScript(
   {
     file: 'create_room',
-    keys: ['config', 'pacer', 'audit'],
-    args: ['epochId', 'lastEpoch', 'run', 'settle', 'replaces', 'author'],
+    keys: ['config', 'pacer', 'audit', 'roll'],
+    repeatedKeys: ['part'],
+    args: [
+      'epochId',
+      'lastEpoch',
+      'run',
+      'settle',
+      'replaces',
+      'author',
+      'version',
+      'turn',
+      'firstTurn',
+      'hold',
+      'reason',
+    ],
   },
-  (raw) => ((raw as number[])[0] === 1 ? 'created' : 'existed'),
+  (raw) => createOutcomes[(raw as number[])[0] ?? 0] ?? 'existed',
+);
+
+export const deleteRoom: Script<Answer> = defineScript(
+  {
+    file: 'delete_room',
+    keys: ['config', 'pacer', 'audit'],
+    repeatedKeys: ['part'],
+    args: [...callerArgs, 'channel', 'author', 'reason'],
+  },
+  decodeAnswer,
 );
 
 /** What `read_room` answers, undecoded but for its shape. */

@@ -51,7 +51,7 @@ export class SessionTokens {
   ): Promise<number | undefined> {
     const { renew, ttlSeconds } = room.rules.session;
     const isFresh = (until: number): boolean => until - room.cursor.now() > ttlSeconds * 500;
-    if (!renew || room.link !== 'up' || isFresh(deadline)) return undefined;
+    if (!renew || (room.link !== 'up' && room.link !== 'holding') || isFresh(deadline)) return undefined;
     // A client that goes on with its old token, or several requests at once: one extension is enough for all.
     const session = `${room.name}/${visitor}.${turn}`;
     const known = this.#extended.get(session);

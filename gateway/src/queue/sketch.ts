@@ -1,69 +1,72 @@
 /** How many ranks at the front are known exactly. */
 export const exactRanks = 1_000;
 
+/** Ascending scores and their ranks (from 1). */
+export type Marks = { readonly scores: readonly number[]; readonly ranks: readonly number[] };
+
+const noMarks: Marks = { scores: [], ranks: [] };
+
 /**
- * The rank sketch of a lane: the score of every rank to 1,000 and of each further percent. Turns a score into a
- * rank without asking Redis; exact within the first thousand, within a percent of the queue behind them.
+ * The rank sketch of a lane: who stands at each of the first thousand ranks, and the scores of further ranks, a
+ * sixtieth part of the queue apart. Tells a visitor's rank without asking Redis: exact within the first thousand,
+ * within a percent of the queue behind them.
  */
 export class RankSketch {
   readonly waiting: number;
   readonly lastAdmitted: number;
-  /** Highest score given when this was drawn: what lies above joined later. */
+  /** Highest score given when the ranks were drawn: what lies above joined later. */
   readonly newest: number;
-  /** Ascending scores with their ranks (from 1). */
-  readonly #scores: readonly number[];
-  readonly #ranks: readonly number[];
+  readonly #front: ReadonlyMap<string, number>;
+  readonly #marks: Marks;
 
   constructor(
     waiting: number,
     lastAdmitted: number,
     newest: number,
-    scores: readonly number[],
-    ranks: readonly number[],
+    front: ReadonlyMap<string, number> = new Map(),
+    marks: Marks = noMarks,
   ) {
     this.waiting = waiting;
     this.lastAdmitted = lastAdmitted;
     this.newest = newest;
-    this.#scores = scores;
-    this.#ranks = ranks;
+    this.#front = front;
+    this.#marks = marks;
   }
 
-  static readonly empty: RankSketch = new RankSketch(0, 0, 0, [], []);
+  static readonly empty: RankSketch = new RankSketch(0, 0, 0);
 
-  /** Decodes `waiting lastAdmitted newest scores|marks` as tick_room.lua writes it: differences of ascending scores. */
-  static parse(waiting: number, lastAdmitted: number, newest: number, text: string): RankSketch {
-    const [exact = '', marks = ''] = text.split('|');
-    const scores: number[] = [];
-    const ranks: number[] = [];
-    let score = 0;
-    for (const step of exact === '' ? [] : exact.split(',')) {
-      score += Number(step);
-      scores.push(score);
-      ranks.push(ranks.length + 1);
-    }
-    const steps = marks === '' ? [] : marks.split(',');
-    const firstPercent = 101 - steps.length;
-    steps.forEach((step, i) => {
-      score += Number(step);
-      scores.push(score);
-      ranks.push(Math.ceil((waiting * (firstPercent + i)) / 100));
-    });
-    return new RankSketch(waiting, lastAdmitted, newest, scores, ranks);
+  withRanks(front: ReadonlyMap<string, number>, marks: Marks): RankSketch {
+    return new RankSketch(this.waiting, this.lastAdmitted, this.newest, front, marks);
+  }
+
+  /** These counts with the ranks of another sketch, which serve until its own have come. */
+  withRanksOf(before: RankSketch | undefined): RankSketch {
+    const { newest, front, marks } =
+      before === undefined
+        ? { newest: 0, front: undefined, marks: undefined }
+        : { newest: before.newest, front: before.#front, marks: before.#marks };
+    return new RankSketch(this.waiting, this.lastAdmitted, newest, front, marks);
   }
 
   /**
-   * Rank (from 1) of a score: of the visitor that holds it, or the one a visitor of that score would have.
-   * Between two marks by interpolation; behind the last known score at the end.
+   * Rank (from 1) of a visitor. Who is not among the first thousand is found by the score: between two marks by
+   * interpolation, never further than a percent of the queue from either; behind the last at the end.
    */
-  rankOf(score: number): number {
-    const at = lowerBound(this.#scores, score);
-    const upper = this.#ranks[at];
-    if (upper === undefined) return this.waiting + (this.#scores.at(-1) === score ? 0 : 1);
-    const lower = this.#ranks[at - 1] ?? 0;
-    if (this.#scores[at] === score || upper - lower <= 1) return upper;
-    const from = this.#scores[at - 1] ?? 0;
-    const share = (score - from) / ((this.#scores[at] as number) - from);
-    return Math.min(upper, Math.max(lower + 1, Math.round(lower + share * (upper - lower))));
+  rankOf(score: number, visitor = ''): number {
+    const exact = this.#front.get(visitor);
+    if (exact !== undefined) return exact;
+    // Without marks all that is known of who is not in front is where the line begins and ends.
+    const { scores, ranks } =
+      this.#marks.scores.length > 0 ? this.#marks : { scores: [this.newest], ranks: [this.waiting] };
+    const at = lowerBound(scores, score);
+    const upper = ranks[at];
+    if (upper === undefined) return this.waiting + 1;
+    const [from, lower] = at === 0 ? [this.lastAdmitted, 0] : [scores[at - 1] ?? 0, ranks[at - 1] ?? 0];
+    if (scores[at] === score || upper - lower <= 1) return Math.max(1, upper);
+    const share = Math.max(0, score - from) / ((scores[at] as number) - from);
+    const percent = this.waiting / 100;
+    const near = Math.min(Math.max(lower + share * (upper - lower), upper - percent), lower + percent);
+    return Math.min(upper, Math.max(lower + 1, Math.round(near)));
   }
 }
 

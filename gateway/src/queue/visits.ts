@@ -1,6 +1,15 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { PlaceTicket, PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
-import { type ClaimOutcome, CursorStale, EpochLost, type JoinRefusal } from './engine.ts';
+import { codeHash } from './codes.ts';
+import { drawnBelow } from './draw-score.ts';
+import {
+  type ClaimOutcome,
+  CursorStale,
+  EpochLost,
+  type JoinOutcome,
+  type JoinRefusal,
+  type Place,
+} from './engine.ts';
 import type { LiveRoom } from './live-room.ts';
 import { isOver, type Visitor } from './roster.ts';
 import { foundAs } from './visitor-events.ts';
@@ -23,11 +32,14 @@ export type FindResult =
 const leaseShare = 1 / 3;
 const longestRenewMs = 10_000;
 const rememberedTickets = 50_000;
+/** In place of the score, in the ticket of who joined before the opening of a lottery. */
+const drawn = 'drawn';
 
 /** What visitors do at a gateway: join, ask, claim, leave. Rooms' state lives in {@link LiveRoom}. */
 export class Visits {
   readonly #tickets: PlaceTickets;
   readonly #verified = new Map<string, PlaceTicket>();
+  #generation = 0;
 
   constructor(tickets: PlaceTickets) {
     this.#tickets = tickets;
@@ -35,6 +47,10 @@ export class Visits {
 
   /** The ticket's content; undefined when it is forged. Those checked before are remembered. */
   read(text: string): PlaceTicket | undefined {
+    if (this.#generation !== this.#tickets.generation) {
+      this.#generation = this.#tickets.generation;
+      this.#verified.clear();
+    }
     const known = this.#verified.get(text);
     if (known !== undefined) return known;
     const ticket = this.#tickets.verify(text);
@@ -45,32 +61,44 @@ export class Visits {
   }
 
   /**
-   * Takes a place, or the one that the ticket names; throws `unavailable` while Redis is away. A ticket that does
-   * not verify, or of another room or run, is as none.
+   * Takes a place, or the one that the ticket names; throws `unavailable` while Redis is away, unless the room goes
+   * on without it. A ticket that does not verify, or of another room or run, is as none. `code` grants its lane: who
+   * stands in another one gets a new place at its end; refused `uninvited` where it grants nothing.
    */
-  async join(room: LiveRoom, lane: number, text: string | undefined): Promise<JoinResult> {
+  async join(room: LiveRoom, lane: number, text: string | undefined, code?: string): Promise<JoinResult> {
+    if (room.outage.isOn) return this.#joinWithoutRedis(room, lane, text, code);
     if (text !== undefined) await this.#catchUp(room, text);
     const ticket = text === undefined ? undefined : this.#ofThisRun(room, text);
     const fresh = newVisitorId();
-    const outcome = await ask(room, () => {
-      const place = ticket === undefined ? { visitor: fresh, lane, score: 0 } : placeOf(room, ticket);
-      const older = ticket !== undefined && ticket.epochId !== room.cursor.epochId;
-      return room.engine.join(room.cursor, { ...place, older, fresh });
-    });
+    const shown = code === undefined ? {} : { code: codeHash(room.name, code) };
+    const attempt = (): Promise<JoinOutcome> =>
+      ask(room, () => {
+        const place = ticket === undefined ? { visitor: fresh, lane, score: 0 } : placeOf(room, ticket);
+        return room.engine.join(room.cursor, { ...place, fresh, ...shown });
+      });
+    let outcome = await attempt();
+    if (outcome.refused === 'unsealed') {
+      // Of the draw Redis knows more than this gateway, or nobody has given it a seed yet.
+      await ask(room, () => room.refresh());
+      outcome = await attempt();
+    }
     if (outcome.refused !== undefined) {
       room.metrics.joined(outcome.refused);
       return { refused: outcome.refused };
     }
     room.metrics.joined(outcome.isNew ? outcome.state : 'same');
     if (outcome.isNew && outcome.state === 'admitted') room.metrics.admitted(1);
+    // Nobody stands twice: with a code for another lane the place in this one is given up.
+    if (code !== undefined && ticket !== undefined && outcome.visitor !== ticket.visitor) {
+      await this.leave(room, ticket.visitor).catch(() => undefined);
+    }
     const { state, score, turn, deadline, sequence } = outcome;
-    const at = outcome.visitor === ticket?.visitor ? placeOf(room, ticket).lane : lane;
     const facts = { state, score, turn, deadline, sequence, reason: undefined };
-    const visitor = room.visitors.learn(outcome.visitor, at, facts);
+    const visitor = room.visitors.learn(outcome.visitor, outcome.lane, facts);
     visitor.rankHint = outcome.position;
     visitor.seenAt = visitor.leasedAt = Date.now();
     room.wake();
-    return { isNew: outcome.isNew, visitor, ticket: this.#ticketOf(room, visitor) };
+    return { isNew: outcome.isNew, visitor, ticket: this.ticketOf(room, visitor) };
   }
 
   /**
@@ -82,28 +110,33 @@ export class Visits {
     const recalled = this.recall(room, text);
     if (recalled !== undefined) return recalled;
     const ticket = this.read(text) as PlaceTicket;
-    if (ticket.run !== room.cursor.run) return { why: 'no-place' };
+    if (room.cursor.runOf(ticket) !== room.cursor.run) return { why: 'no-place' };
     if (room.link === 'away') return { visitor: fromTicket(room, ticket), freshTicket: undefined };
-    if (ticket.epochId !== room.cursor.epochId) return this.#seatAgain(room, ticket, text);
+    if (ticket.epochId !== room.cursor.epochId) return this.#seatAgain(room, ticket);
     const found = await ask(room, () => room.engine.lookUp(room.cursor, placeOf(room, ticket)));
-    if (found.state === 'unknown') return this.#seatAgain(room, ticket, text);
+    if (found.state === 'unknown') return this.#seatAgain(room, ticket);
     const visitor = room.visitors.learn(ticket.visitor, placeOf(room, ticket).lane, foundAs(found));
     if (found.state === 'waiting') visitor.rankHint = found.rank + 1;
     visitor.seenAt = Date.now();
-    return { visitor, freshTicket: undefined };
+    return { visitor, freshTicket: this.#signedAnew(text, ticket) };
   }
 
   /** What {@link find} answers without asking Redis; undefined where it must. */
   recall(room: LiveRoom, text: string): FindResult | undefined {
     const ticket = this.read(text);
     if (ticket === undefined || ticket.room !== room.name) return { why: 'bad-ticket' };
-    if (ticket.run > room.cursor.run) return undefined;
-    if (ticket.run < room.cursor.run) return { why: 'no-place' };
+    if (showsLoss(room, ticket)) return undefined;
+    if (room.cursor.runOf(ticket) < room.cursor.run) return { why: 'no-place' };
     const known = room.roster.get(ticket.visitor);
     if (known === undefined) return undefined;
     if (ticket.epochId !== room.cursor.epochId && room.link !== 'away') return undefined;
     known.seenAt = Date.now();
-    return { visitor: known, freshTicket: undefined };
+    return { visitor: known, freshTicket: this.#signedAnew(text, ticket) };
+  }
+
+  /** The same ticket by the secret that signs now: after a rotation nobody who is here depends on the old one. */
+  #signedAnew(text: string, ticket: PlaceTicket): string | undefined {
+    return this.#tickets.isCurrent(text) ? undefined : this.#tickets.sign(ticket);
   }
 
   /** Renews the lease of a visitor who polls; costs Redis a share of one batched call every ten seconds. */
@@ -119,9 +152,13 @@ export class Visits {
   }
 
   async claim(room: LiveRoom, visitor: Visitor): Promise<ClaimOutcome> {
+    if (room.outage.isOn) return room.outage.claim(visitor);
     const outcome = await ask(room, () => room.engine.claim(room.cursor, visitor.id));
     if (outcome.claimed) {
       if (!outcome.again) room.metrics.claimed();
+      // Told here too: the broadcast of it may be lost with Redis after the token has been handed out.
+      const { turn, deadline } = outcome;
+      room.recovery.record.heard({ type: 'active', visitor: visitor.id, turn, deadline });
       room.wake();
     }
     return outcome;
@@ -135,26 +172,70 @@ export class Visits {
     return left;
   }
 
-  /** A ticket of a run that this gateway has not heard of: another one was quicker. */
+  /**
+   * A ticket of a run or epoch that this gateway has not heard of: another one was quicker; or else Redis and all who
+   * might remember have lost it, and the ticket is the witness.
+   */
   async #catchUp(room: LiveRoom, text: string): Promise<void> {
     const ticket = this.read(text);
-    if (ticket?.room === room.name && ticket.run > room.cursor.run) await ask(room, () => room.refresh());
+    if (ticket?.room !== room.name || room.link === 'away' || !showsLoss(room, ticket)) return;
+    await ask(room, () => room.refresh());
+    if (!showsLoss(room, ticket)) return;
+    await ask(room, () => room.recover(room.cursor.epochId, ticket));
   }
 
   #ofThisRun(room: LiveRoom, text: string): PlaceTicket | undefined {
     const ticket = this.read(text);
-    return ticket !== undefined && ticket.room === room.name && ticket.run === room.cursor.run
+    return ticket !== undefined && ticket.room === room.name && room.cursor.runOf(ticket) === room.cursor.run
       ? ticket
       : undefined;
   }
 
-  async #seatAgain(room: LiveRoom, ticket: PlaceTicket, text: string): Promise<FindResult> {
-    const joined = await this.join(room, placeOf(room, ticket).lane, text);
-    if (joined.refused !== undefined || joined.visitor.id !== ticket.visitor) return { why: 'no-place' };
-    return { visitor: joined.visitor, freshTicket: joined.ticket };
+  /** The place of the ticket as far as it is known here, or a new one behind all that are. */
+  async #joinWithoutRedis(
+    room: LiveRoom,
+    lane: number,
+    text: string | undefined,
+    code: string | undefined,
+  ): Promise<JoinResult> {
+    if (text !== undefined && this.#ofThisRun(room, text) !== undefined) {
+      const { visitor } = await this.find(room, text);
+      if (visitor !== undefined && !isOver(visitor.state)) return { isNew: false, visitor, ticket: text };
+    }
+    // How often a code was used only Redis knows.
+    if (code !== undefined || room.rules.queue.inviteOnly) throw away();
+    const joined = room.outage.join(lane);
+    if (joined === undefined) throw away();
+    if (typeof joined === 'object') {
+      return { isNew: true, visitor: joined, ticket: this.ticketOf(room, joined) };
+    }
+    room.metrics.joined(joined);
+    return { refused: joined };
   }
 
-  #ticketOf(room: LiveRoom, visitor: Visitor): string {
+  /** Gives nobody a new place: who only asks for a place that is over is told what became of it. */
+  async #seatAgain(room: LiveRoom, ticket: PlaceTicket): Promise<FindResult> {
+    const place = (): Place => placeOf(room, ticket);
+    const seat = (): Promise<JoinOutcome | undefined> =>
+      ask(room, () => room.engine.seat(room.cursor, place()));
+    let seated = await seat();
+    if (seated?.refused === 'unsealed') {
+      await ask(room, () => room.refresh());
+      seated = await seat();
+    }
+    if (seated?.refused !== undefined) return { why: 'no-place' };
+    const found = seated ?? (await ask(room, () => room.engine.lookUp(room.cursor, place())));
+    if (found.state === 'unknown') return { why: 'no-place' };
+    const facts = 'rank' in found ? foundAs(found) : { ...found, reason: undefined };
+    const visitor = room.visitors.learn(ticket.visitor, seated?.lane ?? place().lane, facts);
+    visitor.rankHint = seated?.position ?? 0;
+    visitor.seenAt = Date.now();
+    room.wake();
+    return { visitor, freshTicket: this.ticketOf(room, visitor) };
+  }
+
+  /** The ticket of the visitor's place in the present epoch. */
+  ticketOf(room: LiveRoom, visitor: Visitor): string {
     const { run, epoch, epochId, lanes } = room.cursor;
     const ticket: PlaceTicket = {
       room: room.name,
@@ -163,11 +244,21 @@ export class Visits {
       epochId,
       visitor: visitor.id,
       lane: lanes[visitor.lane] ?? '',
-      score: String(visitor.score),
+      score: visitor.score < drawnBelow ? drawn : String(visitor.score),
       issuedAt: Math.floor(Date.now() / 1_000),
     };
     return this.#tickets.sign(ticket);
   }
+}
+
+/**
+ * Whether a ticket tells of something that Redis, as this gateway knows it, does not: a later run; an epoch that is not
+ * before this one; or any other epoch, in a room that was made without memory of one.
+ */
+function showsLoss({ cursor }: LiveRoom, ticket: PlaceTicket): boolean {
+  if (ticket.run > cursor.run) return true;
+  if (cursor.runOf(ticket) < cursor.run || cursor.isOf(ticket)) return false;
+  return ticket.epoch >= cursor.epoch || cursor.isFresh;
 }
 
 /** Runs a call of the engine; what was refused for a lost epoch or changed lanes is mended and asked once more. */
@@ -178,7 +269,12 @@ export async function ask<T>(room: LiveRoom, call: () => Promise<T>): Promise<T>
   } catch (error) {
     if (error instanceof CursorStale) await room.refresh().catch(fail);
     else if (error instanceof EpochLost) await room.recover(error.epochId).catch(fail);
-    else fail(error);
+    else {
+      // A sleeping room learns by its tick that Redis is away.
+      room.wake();
+      fail(error);
+    }
+    if (room.isDeleted) throw new AppError('unknown-room');
     return call().catch(fail);
   }
 }
@@ -197,9 +293,14 @@ function away(cause?: unknown): AppError {
   });
 }
 
+/** A score that no place has, and none can be found by: its lane is gone, and that could be only with nobody in it. */
+const gone = -2;
+
 function placeOf(room: LiveRoom, ticket: PlaceTicket): { visitor: string; lane: number; score: number } {
-  const lane = Math.max(0, room.cursor.lanes.indexOf(ticket.lane));
-  return { visitor: ticket.visitor, lane, score: Number(ticket.score) };
+  const lane = room.cursor.lanes.indexOf(ticket.lane);
+  if (lane < 0) return { visitor: ticket.visitor, lane: 0, score: gone };
+  const score = ticket.score === drawn ? room.draw.scoreOf(ticket.visitor) : Number(ticket.score);
+  return { visitor: ticket.visitor, lane, score };
 }
 
 /** While Redis is away the room's state is the reason, and no longer than that. */

@@ -45,6 +45,13 @@ test('a viewer reads, an operator changes, an admin makes rooms', async () => {
     expect(await call('POST', `${path}/${action}`, { as: token.viewer, body: {} })).toMatchObject(refused);
   }
   expect(await call('DELETE', `${path}/visitors/x`, { as: token.viewer })).toMatchObject(refused);
+  const codes = { as: token.viewer, body: { codes: ['abcd'] } };
+  expect(await call('POST', `${path}/codes`, codes)).toMatchObject(refused);
+  expect(await call('POST', `${path}/codes/withdraw`, codes)).toMatchObject(refused);
+  expect(await call('DELETE', `${path}/codes/0123456789ab`, { as: token.viewer })).toMatchObject(refused);
+  for (const as of [token.viewer, token.operator]) {
+    expect(await call('DELETE', path, { as })).toMatchObject(refused);
+  }
   expect((await call('GET', path)).body.version).toBe(1);
   expect(await call('PATCH', path, { as: token.operator, ...change })).toMatchObject({
     status: 200,
@@ -92,10 +99,15 @@ test('the description names every call with its role-guarding token and its prob
       'post /api/rooms',
       `get ${ofRoom}`,
       `patch ${ofRoom}`,
+      `delete ${ofRoom}`,
+      ...['preview', 'codes', 'codes/withdraw'].map((name) => `post ${ofRoom}/${name}`),
+      `get ${ofRoom}/codes`,
+      `delete ${ofRoom}/codes/{batch}`,
       ...['pause', 'resume', 'drain', 'close', 'open', 'reset', 'signals'].map(
         (name) => `post ${ofRoom}/${name}`,
       ),
-      ...['stats', 'stats/stream', 'audit', 'history'].map((name) => `get ${ofRoom}/${name}`),
+      `post ${ofRoom}/beacon`,
+      ...['stats', 'stats/stream', 'audit', 'history', 'export'].map((name) => `get ${ofRoom}/${name}`),
       `delete ${ofRoom}/visitors/{visitor}`,
     ].sort(),
   );

@@ -125,7 +125,7 @@ test('a join that waits to be sent while lanes change is not seated in another l
   const change = { author: 'test', action: 'patch', reason: '', expectedVersion: 0, fields };
   await engine.change(cursor, change);
   const reading = await engine.read(cursor.room, ['priority', 'standard']);
-  const joining = engine.join(cursor, { visitor: 'one', fresh: 'one', lane: 0, score: 0, older: false });
+  const joining = engine.join(cursor, { visitor: 'one', fresh: 'one', lane: 0, score: 0 });
   cursor.adopt(reading);
   await expect(joining).rejects.toThrow(CursorStale);
 });

@@ -119,14 +119,15 @@ async function joinAgain(run: Run): Promise<void> {
   if (place !== undefined) await joinAs(run, place, `v${run.places.length}`);
 }
 
-/** A place that is known answers as it stands; one that is over, and none, get a new place, a turn, or `full`. */
+/**
+ * A place that is known answers as it stands; one that is over, and none, get a new place, a turn, or `full`. A place
+ * that is over takes its lane with it: the new one is in the first.
+ */
 async function joinAs(run: Run, place: Place, fresh: string): Promise<void> {
   const { model, cursor } = run;
   const found = place.score > 0 ? model.find(place) : undefined;
   const fits = model.waitingCount < model.rules.maxWaiting;
-  const { answer, published, from } = await run.done(() =>
-    run.engine.join(cursor, { ...place, fresh, older: false }),
-  );
+  const { answer, published, from } = await run.done(() => run.engine.join(cursor, { ...place, fresh }));
   if (found?.state === 'waiting' || found?.state === 'admitted' || found?.state === 'active') {
     const { state, score, deadline } = found;
     const waits = state === 'waiting';
@@ -147,8 +148,9 @@ async function joinAs(run: Run, place: Place, fresh: string): Promise<void> {
     expect(fits).toBe(false);
     return;
   }
-  const given = { visitor: fresh, lane: place.lane, score: answer.score };
-  expect(answer).toMatchObject({ isNew: true, visitor: fresh });
+  const lane = place.score > 0 ? 0 : place.lane;
+  const given = { visitor: fresh, lane, score: answer.score };
+  expect(answer).toMatchObject({ isNew: true, visitor: fresh, lane });
   expect(answer.score).toBeGreaterThan(model.lastScore);
   run.places.push(given);
   if (answer.state === 'admitted') {
@@ -157,7 +159,8 @@ async function joinAs(run: Run, place: Place, fresh: string): Promise<void> {
     expect(model.tokensAt(now)).toBeGreaterThanOrEqual(1);
     run.passed += 1;
     const { turn, claimBy } = model.pass(now, given);
-    expect(events).toEqual([{ type: 'admitted', visitor: fresh, turn, claimBy }]);
+    const at = { lane: lanes[lane], score: answer.score };
+    expect(events).toEqual([{ type: 'admitted', visitor: fresh, turn, claimBy, at, lapses: 0 }]);
     expect(answer).toMatchObject({ turn, deadline: claimBy, position: 0 });
     return;
   }
@@ -166,7 +169,7 @@ async function joinAs(run: Run, place: Place, fresh: string): Promise<void> {
   // With a token in the bucket before the call the room was idle, and nobody waits in an idle room.
   expect(model.mayPass && model.tokensAt(from) >= 1).toBe(false);
   model.wait(given);
-  expect(answer.position).toBe(model.waiting[place.lane]?.length);
+  expect(answer.position).toBe(model.waiting[lane]?.length);
 }
 
 async function tick(run: Run): Promise<void> {
@@ -180,9 +183,10 @@ async function tick(run: Run): Promise<void> {
   const bothWait = model.waiting.every(({ length }) => length > 0);
   const events = published
     .flatMap((message) => message.events)
-    .filter(({ type }) => type !== 'sketch' && type !== 'counts');
+    .filter(({ type }) => type !== 'sketch' && type !== 'piece' && type !== 'counts');
   const admitted = events.filter((event) => event.type === 'admitted');
-  expect(events.filter(({ type }) => type !== 'admitted')).toEqual(expected.events);
+  // Events also say where the visitor stood, which the record of served places needs.
+  expect(events.filter(({ type }) => type !== 'admitted')).toMatchObject(expected.events);
   expect(admitted).toHaveLength(expected.admissions);
   if (!bothWait) run.shares = [0, 0];
   for (const event of admitted) {
@@ -193,6 +197,8 @@ async function tick(run: Run): Promise<void> {
       visitor: event.visitor,
       turn: turn?.turn,
       claimBy: turn?.claimBy,
+      at: { lane: run.cursor.lanes[turn?.place.lane ?? -1], score: turn?.place.score },
+      lapses: turn?.lapses,
     });
     run.shares[turn?.place.lane === 0 ? 0 : 1] += 1;
   }

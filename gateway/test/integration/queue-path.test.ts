@@ -37,6 +37,7 @@ test('visitors of a busy room wait in the order in which they came and are admit
       changed: (who) => order.push(who.id),
       tick: () => undefined,
       roomChanged: () => undefined,
+      seatedAgain: () => undefined,
       sendAway: () => undefined,
     });
   }

@@ -2,17 +2,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, inject, test } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import type { Broadcast, RoomEvent } from '../../src/queue/broadcast.ts';
+import type { Broadcast } from '../../src/queue/broadcast.ts';
 import type { RoomChange } from '../../src/queue/engine.ts';
 import { toFields } from '../../src/queue/rule-fields.ts';
 import { defaultRules } from '../../src/queue/rules.ts';
-import { type Happening, judgeAdmissions } from '../support/judge-admissions.ts';
+import type { Rules } from '../support/happenings.ts';
+import { History } from '../support/history.ts';
+import { judgeAdmissions } from '../support/judge-admissions.ts';
 import { type BareEngine, observe, openEngine } from '../support/queue-observer.ts';
 import { newSeed, pick, randomFrom } from '../support/random.ts';
 
-type Rules = Extract<Happening, { readonly type: 'rules' }>;
-type Joined = { readonly visitor: string; readonly lane: number; readonly score: number };
+type Joined = {
+  readonly visitor: string;
+  readonly lane: number;
+  readonly score: number;
+  readonly sequence: number;
+};
+type RulesNow = Omit<Rules, 'type' | 'at' | 'weights'>;
 
+const weights = { standard: 1, priority: 3 } as const;
 const lanes = ['standard', 'priority'] as const;
 const crowd = 300;
 
@@ -37,8 +45,10 @@ test('three gateways at once admit in order, never too many and everybody once, 
   const engines: BareEngine[] = [];
   for (let i = 0; i < 3; i += 1) engines.push(await openEngine(url, room, toFields(rules)));
   const observer = await observe(url, engines[0] as BareEngine);
+  const { pacer } = await (engines[0] as BareEngine).engine.read(room, lanes);
+  const begunAt = Number(pacer.get('filledAt'));
   const any = (): BareEngine => pick(random, engines);
-  const versions = new Map<number, Omit<Rules, 'type' | 'at'>>();
+  const versions = new Map<number, RulesNow>();
   let isOver = false;
 
   const ticking = engines.map(async ({ engine, cursor }) => {
@@ -58,14 +68,25 @@ test('three gateways at once admit in order, never too many and everybody once, 
   await Promise.all([...ticking, changing, serving]);
   await observer.caughtUp();
 
-  const history = historyOf(observer.heard, joined, versions);
-  expect(judgeAdmissions(history), `seed ${seed}`).toEqual([]);
+  const history = new History(weights);
+  history.rules(0, begunAt, { ...rules.admission, serves: true });
+  for (const { visitor, lane, score, sequence } of joined)
+    history.waits(sequence, begunAt, visitor, lanes[lane] as string, score);
+  for (const broadcast of observer.heard) {
+    history.hear(broadcast);
+    const changed = versions.get(broadcast.version);
+    if (changed !== undefined && broadcast.events.some(({ type }) => type === 'changed'))
+      history.rules(broadcast.sequence, broadcast.now, changed);
+  }
+  expect(judgeAdmissions(history.happenings), `SEED=${seed}`).toEqual([]);
   expect(observer.heard.map(({ message }) => message)).toEqual(observer.heard.map((_, i) => i + 1));
-  const admitted = new Set(history.flatMap((one) => (one.type === 'admitted' ? [one.visitor] : [])));
+  const admitted = new Set(
+    history.happenings.flatMap((one) => (one.type === 'admitted' ? [one.visitor] : [])),
+  );
   expect(admitted).toEqual(new Set(joined.map(({ visitor }) => visitor)));
   expect(admitted.size).toBeGreaterThanOrEqual(crowd);
   // Else the crowd would not have met what it was sent to meet.
-  expect(history.filter(({ type }) => type === 'lapsed').length).toBeGreaterThan(10);
+  expect(history.count('lapsed')).toBeGreaterThan(10);
   expect(versions.size).toBeGreaterThan(5);
 }, 60_000);
 
@@ -78,21 +99,24 @@ async function joinAll(any: () => BareEngine, random: () => number): Promise<rea
         const visitor = `v${joined.length + i}`;
         const lane = random() < 0.5 ? 0 : 1;
         const { engine, cursor } = any();
-        const outcome = await engine.join(cursor, { visitor, fresh: visitor, lane, score: 0, older: false });
+        const outcome = await engine.join(cursor, { visitor, fresh: visitor, lane, score: 0 });
         if (outcome.refused !== undefined) throw new Error(`refused: ${outcome.refused}`);
-        return { visitor, lane, score: outcome.score };
+        return { visitor, lane, score: outcome.score, sequence: outcome.sequence };
       },
     );
     const places = await Promise.all(batch);
     joined.push(...places);
     // A reload on another gateway neither moves nor doubles the place; of one that is over by now it gives another.
     const place = pick(random, places);
-    const again = { ...place, fresh: `${place.visitor}-again`, older: false };
+    const again = { ...place, fresh: `${place.visitor}-again` };
     const { engine, cursor } = any();
     const same = await engine.join(cursor, again);
     if (same.refused !== undefined) throw new Error(`refused: ${same.refused}`);
     if (same.visitor === place.visitor) expect(same.score).toBe(place.score);
-    else joined.push({ visitor: same.visitor, lane: place.lane, score: same.score });
+    else {
+      const { visitor, score, sequence } = same;
+      joined.push({ visitor, lane: same.lane, score, sequence });
+    }
   }
   return joined;
 }
@@ -129,7 +153,7 @@ async function serve(
 
 async function changeNowAndThen(
   { engine, cursor }: BareEngine,
-  versions: Map<number, Omit<Rules, 'type' | 'at'>>,
+  versions: Map<number, RulesNow>,
   random: () => number,
   isOver: () => boolean,
 ): Promise<void> {
@@ -149,61 +173,11 @@ async function changeNowAndThen(
         ['admission.ratePerMinute', String(ratePerMinute)],
         ['admission.capacity', String(capacity)],
         ['admission.burst', String(burst)],
-        ['flag.paused', isPaused && !isOver() ? '1' : '0'],
+        ['flag.paused', isPaused ? '1' : '0'],
       ],
     };
     const outcome = await engine.change(cursor, change);
     if (!('version' in outcome)) throw new Error('not changed');
-    versions.set(outcome.version, { ratePerMinute, burst, capacity: isPaused ? 0 : capacity });
-  }
-}
-
-/** All places first: a lower score is an earlier join, so who is admitted must be the lowest of all that are left. */
-function historyOf(
-  heard: readonly Broadcast[],
-  joined: readonly Joined[],
-  versions: ReadonlyMap<number, Omit<Rules, 'type' | 'at'>>,
-): readonly Happening[] {
-  const laneOf = new Map(joined.map(({ visitor, lane }) => [visitor, lanes[lane] as string]));
-  const waits = joined.map(
-    ({ visitor, score }) =>
-      ({ type: 'waits', at: 0, visitor, lane: laneOf.get(visitor) ?? '', score }) as const,
-  );
-  const { ratePerMinute, burst, capacity } = rules.admission;
-  const happenings: Happening[] = [{ type: 'rules', at: 0, ratePerMinute, burst, capacity }, ...waits];
-  for (const { now: at, version, events } of heard) {
-    for (const event of events) {
-      happenings.push(...happeningsOf(event, at, laneOf));
-      const changed = versions.get(version);
-      if (event.type === 'changed' && changed !== undefined)
-        happenings.push({ type: 'rules', at, ...changed });
-    }
-  }
-  return happenings;
-}
-
-function happeningsOf(
-  event: RoomEvent,
-  at: number,
-  laneOf: ReadonlyMap<string, string>,
-): readonly Happening[] {
-  switch (event.type) {
-    case 'admitted':
-      return [{ type: 'admitted', at, visitor: event.visitor, turn: event.turn }];
-    case 'waits-again': {
-      const { visitor, score } = event;
-      const lane = laneOf.get(visitor) ?? '';
-      return [
-        { type: 'lapsed', at, visitor },
-        { type: 'waits', at, visitor, lane, score },
-      ];
-    }
-    case 'lapsed':
-      return [{ type: 'lapsed', at, visitor: event.visitor }];
-    case 'ended':
-    case 'out':
-      return [{ type: 'out', at, visitor: event.visitor }];
-    default:
-      return [];
+    versions.set(outcome.version, { ratePerMinute, burst, capacity, serves: !isPaused });
   }
 }

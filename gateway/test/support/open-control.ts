@@ -64,7 +64,7 @@ export async function openControl(url: string): Promise<OpenControl> {
         headers: { ...(as === '' ? {} : { authorization: `Bearer ${as}` }), ...headers },
         ...(body === undefined ? {} : { payload: body as object | string }),
       });
-      const isJson = /json/.test(String(answer.headers['content-type']));
+      const isJson = /[/+]json/.test(String(answer.headers['content-type']));
       return {
         status: answer.statusCode,
         headers: answer.headers,

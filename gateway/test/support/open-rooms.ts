@@ -1,5 +1,5 @@
-import { createLog } from '@ropeline/core/log.ts';
-import { connectRedis, connectRedisForWaiting, type Redis } from '@ropeline/core/redis/connect.ts';
+import { createLog, type Logger } from '@ropeline/core/log.ts';
+import { connectRedisForWaiting, connectRedisOrCluster, type Redis } from '@ropeline/core/redis/connect.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
 import { RedisQueueEngine } from '../../src/queue/redis-engine.ts';
@@ -18,23 +18,31 @@ export const noMetrics: RoomMetrics = {
   counts: () => undefined,
   pace: () => undefined,
   heard: () => undefined,
+  forget: () => undefined,
+  promise: () => undefined,
 };
 
-export type OpenRooms = { readonly rooms: Rooms; readonly engine: RedisQueueEngine; readonly redis: Redis };
+export type OpenRooms = {
+  readonly rooms: Rooms;
+  readonly engine: RedisQueueEngine;
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+};
 
 /** The queue of one gateway, without its doors; stopped at the end of the test. */
 export async function openRooms(
   url: string,
   metricsOf: (room: string) => RoomMetrics = () => noMetrics,
+  log: Logger = createLog('test', 'silent'),
 ): Promise<OpenRooms> {
-  const log = createLog('test', 'silent');
-  const redis = connectRedis(url, { name: 'test', log });
+  // Tests of one server look at its options; on a cluster there is nothing to look at.
+  const redis = connectRedisOrCluster(url, { name: 'test', log }) as Redis;
   const subscriber = connectRedisForWaiting(url, { name: 'test-subscriber', log });
   const engine = new RedisQueueEngine(redis);
   const rooms = new Rooms({ engine, redis, subscriber, log, metricsOf });
   await rooms.start();
-  return cleanedUp({ rooms, engine, redis }, () => {
-    rooms.stop();
+  return cleanedUp({ rooms, engine, redis, subscriber }, () => {
+    void rooms.stop();
     redis.disconnect();
     subscriber.disconnect();
   });

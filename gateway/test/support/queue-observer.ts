@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createLog } from '@ropeline/core/log.ts';
 import {
-  connectRedis,
   connectRedisForWaiting,
-  type Redis,
+  connectRedisOrCluster,
+  type RedisClient,
   untilReady,
 } from '@ropeline/core/redis/connect.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
@@ -15,7 +15,7 @@ const log = createLog('test', 'silent');
 
 /** An engine with a connection and a cursor of its own, as a gateway has, and nothing that ticks by itself. */
 export type BareEngine = {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly engine: RedisQueueEngine;
   readonly cursor: RoomCursor;
 };
@@ -26,15 +26,11 @@ export async function openEngine(
   room: string,
   fields: ReadonlyMap<string, string>,
 ): Promise<BareEngine> {
-  const redis = cleanedUp(connectRedis(url, { name: 'test', log }), (client) => client.disconnect());
+  const redis = cleanedUp(connectRedisOrCluster(url, { name: 'test', log }), (client) => client.disconnect());
   await untilReady(redis);
   const engine = new RedisQueueEngine(redis);
   await engine.create(room, fields, {
     epochId: randomBytes(8).toString('hex'),
-    lastEpoch: 0,
-    run: 1,
-    settleMs: 0,
-    replaces: '',
     author: 'test',
   });
   const cursor = new RoomCursor(room);

@@ -21,20 +21,17 @@ test('the shipped file makes the demo room as it is documented', () => {
   const rooms = loadRoomsFile(shipped);
   expect([...rooms.keys()]).toEqual(['demo']);
   expect(rooms.get('demo')).toEqual({
+    ...defaultRules,
     admission: { ratePerMinute: 600, burst: 0, capacity: 10_000 },
-    queue: { method: 'fifo', alwaysOn: false, threshold: { ratePerMinute: 60 }, maxWaiting: 0 },
-    schedule: {},
+    queue: { ...defaultRules.queue, method: 'fifo', alwaysOn: false, threshold: { ratePerMinute: 60 } },
     claim: { windowSeconds: 60, confirm: 'auto', lapsesAllowed: 0 },
     session: { ttlSeconds: 600, renew: true },
     presence: { graceSeconds: 60, leaseSeconds: 30 },
-    lanes: [{ name: 'standard', weight: 1 }],
-    match: { hosts: [], paths: [] },
     bypass: [
       { methods: ['POST'], paths: ['/api/orders'], allow: false },
       { paths: ['/api/orders*', '/api/sessions/refresh', '/api/webhooks/*'], allow: true },
     ],
     stock: { follow: true },
-    page: { message: '' },
   });
 });
 

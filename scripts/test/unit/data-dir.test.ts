@@ -59,7 +59,8 @@ describe('secrets', () => {
     const first = loadSecrets(folder, {});
     expect(loadSecrets(folder, {})).toEqual(first);
     expect(statSync(join(folder, 'place-secret')).mode & 0o777).toBe(0o600);
-    expect(Buffer.from(first.env['PLACE_SECRET'] ?? '', 'base64url')).toHaveLength(32);
+    const secretFile = first.env['PLACE_SECRET_FILE'] ?? '';
+    expect(Buffer.from(readFileSync(secretFile, 'utf8').trim(), 'base64url')).toHaveLength(32);
     const { keys } = JSON.parse(readFileSync(first.env['ENTRY_KEYS'] ?? '', 'utf8'));
     expect(keys[0]).toMatchObject({
       kty: 'OKP',

@@ -16,7 +16,7 @@ type Options = {
 
 const refreshMs = 60_000;
 const retryMs = 1_000;
-/** A token that does not verify asks for a refresh, but no oftener than this: forged tokens name keys at will. */
+/** A token of a key that is not known asks for a refresh, but no oftener than this: forged tokens name keys at will. */
 const defaultRefreshGapMs = 5_000;
 const fetchTimeoutMs = 2_000;
 
@@ -55,6 +55,7 @@ export class EntryKeys {
   async verify(token: string): Promise<EntryClaims | undefined> {
     const claims = await this.#verifier.verify(token);
     if (claims !== undefined) return claims;
+    if (this.#verifier.knowsKeyOf(token)) return undefined;
     const { minRefreshGapMs = defaultRefreshGapMs } = this.#options;
     if (Date.now() - this.#fetchedAt >= minRefreshGapMs) {
       await this.#refresh();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createLog } from '@ropeline/core/log.ts';
 import { describe, expect, test } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
@@ -56,6 +57,19 @@ describe('the keys of entry tokens', () => {
     const forged = await entryToken(await newSigner());
     await Promise.all(Array.from({ length: 50 }, () => keys.verify(forged)));
     expect(gateway.seen.length - before).toBeLessThanOrEqual(1);
+  });
+
+  test('are not asked for when a token is forged in the name of a key that is known', async () => {
+    const kid = randomUUID();
+    const signer = await newSigner(kid);
+    const gateway = await gatewayWith(signer.jwks);
+    const keys = keysOf(gateway, 0);
+    keys.start();
+    await until(() => keys.ready);
+    const before = gateway.seen.length;
+    expect(await keys.verify(await entryToken(await newSigner(kid)))).toBeUndefined();
+    expect(gateway.seen.length).toBe(before);
+    expect(await keys.verify(await entryToken(signer))).toBeDefined();
   });
 
   test('stay when the gateway answers nonsense', async () => {

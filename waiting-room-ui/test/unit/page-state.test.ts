@@ -69,3 +69,11 @@ it('ignores message types it does not know', () => {
   const unknown = { type: 'confetti' } as unknown as Parameters<typeof afterMessage>[1];
   expect(afterMessage(start, unknown, 5_000)).toBe(start);
 });
+
+it('shows what the operator says last, and nothing when that is over, by socket and by poll', () => {
+  const said = afterMessage(start, { type: 'message', text: 'A little later' }, 5_000);
+  expect(said.message).toBe('A little later');
+  expect(afterMessage(said, { type: 'message', text: '' }, 5_000).message).toBe('');
+  expect(afterMessage(said, { type: 'status', ...status }, 5_000).message).toBe('');
+  expect(afterMessage(start, { type: 'status', ...status, message: 'Soon' }, 5_000).message).toBe('Soon');
+});

@@ -26,5 +26,9 @@ export type PageModel = {
   readonly confirm?: 'auto' | 'click';
   /** `ahead` when this visitor first saw the page (query `from`), for progress without JavaScript. */
   readonly startedAhead?: number;
+  /** Codes can be of use in this room: it has a lane for them, or takes nobody without one. */
+  readonly takesCodes?: boolean;
+  /** The code that was just sent grants nothing. */
+  readonly codeRefused?: boolean;
   readonly assets: PageAssets;
 };

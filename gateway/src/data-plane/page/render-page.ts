@@ -43,6 +43,7 @@ ${placeSection(view)}
 <a id="again" class="button" href="${paths.page}"${hidden(view.action !== 'again')}>${view.actionLabel ?? 'Try again'}</a>
 <form id="join" method="post" action="${paths.join}"${hidden(view.action !== 'join')}><input type="hidden" name="to" value="${model.to}"><button id="join-button" class="button">${view.actionLabel ?? 'Take a place'}</button></form>
 <details id="leave"${hidden(!view.mayLeave)}><summary>Leave the line</summary><form method="post" action="${paths.leave}"><input type="hidden" name="to" value="${model.to}"><p>Your place goes to the next. You cannot get it back.</p><button class="button quiet">Give up my place</button></form></details>
+${model.takesCodes === true && codeForm(model, paths.join)}
 </div>
 <p id="connection" class="connection" hidden></p>
 </main>
@@ -50,6 +51,14 @@ ${placeSection(view)}
 </body>
 </html>
 `.text;
+}
+
+/** A plain form also where scripts run: the answer is the page anew. */
+function codeForm({ to, codeRefused, problem }: PageModel, action: string): Html {
+  const open = codeRefused === true || problem?.code === 'lane-not-allowed';
+  return html`<details id="have-code"${open && html` open`}><summary>I have a code</summary><form method="post" action="${action}"><input type="hidden" name="to" value="${to}">
+${codeRefused === true && html`<p role="alert">This code is not known, used up, or over.</p>`}
+<p><label>Code <input name="code" required maxlength="100" autocomplete="off" autocapitalize="characters" spellcheck="false"></label></p><button class="button quiet">Use this code</button></form></details>`;
 }
 
 function placeSection({ place }: QueueView): Html {
@@ -95,6 +104,7 @@ function pageData(model: PageModel, now: number): QueuePageData {
     status: model.status === null ? null : (status as NonNullable<PageModel['status']>),
     roomState: model.publicState?.state ?? null,
     ...(opensAt === undefined ? {} : { opensAt }),
+    ...(model.publicState?.draw === undefined ? {} : { isLottery: true }),
     ...(problem === undefined ? {} : { problem }),
     confirm: model.confirm ?? 'auto',
     message: model.message ?? model.status?.message ?? model.publicState?.message ?? '',

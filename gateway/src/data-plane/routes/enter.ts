@@ -20,10 +20,26 @@ import { claimEntry, type VisitRequest } from '../visit-request.ts';
  * in an idle room and once the test cookie has come back: joins, claims, and on. Everything else goes to the page.
  */
 export async function enter(request: VisitRequest): Promise<void> {
-  const { context, exchange, room, secure } = request;
+  const { exchange, room } = request;
   const query = queryOf(exchange);
   const to = safeTarget(query.get('to') ?? undefined) ?? '/';
   const page = roomAddress(room.name, 'page', to);
+  try {
+    await findWay(request, query, to, page);
+  } catch (error) {
+    // A browser is here, and of what passes the page tells it and asks again by itself.
+    if (!(error instanceof AppError) || !error.temporary) throw error;
+    redirect(exchange, 303, page);
+  }
+}
+
+async function findWay(
+  request: VisitRequest,
+  query: URLSearchParams,
+  to: string,
+  page: string,
+): Promise<void> {
+  const { context, exchange, room, secure } = request;
   if (isLookAhead(exchange.method, exchange.headers)) return redirect(exchange, 303, page);
   const ticket = placeTicketOf(exchange.headers);
   const found = ticket === undefined ? undefined : await context.visits.find(room, ticket);
@@ -55,9 +71,9 @@ async function goIn(
     const cookie: Header = ['set-cookie', setEntryCookie(room.name, entry.entryToken, deadline, secure)];
     redirect(exchange, 303, to, [...more, cookie]);
   } catch (error) {
-    if (!(error instanceof AppError) || error.temporary) throw error;
+    if (!(error instanceof AppError)) throw error;
     // The turn is not there after all: the page says why, once this gateway knows it, or it would send back here.
-    await ask(room, () => room.visitors.check(visitor));
+    if (!error.temporary) await ask(room, () => room.visitors.check(visitor));
     redirect(exchange, 303, roomAddress(room.name, 'page', to), more);
   }
 }

@@ -6,11 +6,14 @@ import {
   closeCodes,
   type ServerMessage,
 } from '@ropeline/core/protocol/live.ts';
+import type { VisitorState } from '@ropeline/core/protocol/status.ts';
 import { Value } from 'typebox/value';
+import type { GivenTurn, Outlet, Sender } from '../../queue/fan-out.ts';
 import type { LiveRoom } from '../../queue/live-room.ts';
-import { numbersOf, statusOf } from '../../queue/numbers.ts';
+import { statusOf, tellNumbers, toldState } from '../../queue/numbers.ts';
 import { reasonOf } from '../../queue/room-state.ts';
-import { isOver, unwatch, type Visitor, type Watcher, watch } from '../../queue/roster.ts';
+import { isOver, type Visitor } from '../../queue/roster.ts';
+import { statusJson, tickJson } from '../../queue/status-json.ts';
 import type { RequestView, Socket, SocketHandler, UpgradeDecision } from '../../transport/http.ts';
 import type { Context } from '../context.ts';
 import { placeTicketOf } from '../credentials.ts';
@@ -84,12 +87,14 @@ function closeWith(socket: Socket<LiveData>, code: CloseCode, retryAfterMs?: num
 }
 
 /** One open socket of a visitor. */
-export class LiveWatch implements Watcher {
+export class LiveWatch implements Sender {
   readonly #context: Context;
   readonly #socket: Socket<LiveData>;
   readonly #room: LiveRoom;
   readonly #visitor: Visitor;
+  readonly #outlet: Outlet;
   #toldTurn = 0;
+  #told: VisitorState | undefined;
   #allowance = mostMessages;
   #saidAt = Date.now();
 
@@ -104,33 +109,45 @@ export class LiveWatch implements Watcher {
     this.#socket = socket;
     this.#room = room;
     this.#visitor = visitor;
-    watch(visitor, this);
-    room.fanOut.add(this, visitor);
+    this.#outlet = room.fanOut.add(this, visitor);
     if (visitor.state === 'waiting' || visitor.state === 'abandoned') void room.visitors.hold(visitor);
-    this.changed(visitor, isOver(visitor.state), freshTicket);
+    const { state, turn, deadline } = visitor;
+    const given = state === 'admitted' ? { turn, claimBy: deadline } : undefined;
+    this.sendChange(given, isOver(state), freshTicket);
   }
 
-  changed(visitor: Visitor, over: boolean, freshTicket?: string): void {
-    this.#send({ type: 'status', ...statusOf(this.#room, visitor, freshTicket) });
-    if (visitor.state === 'admitted') this.#tellTurn(visitor.turn, visitor.deadline);
+  sendChange(given: GivenTurn | undefined, over: boolean, freshTicket?: string): void {
+    this.#sendStatus(freshTicket);
+    if (given !== undefined) this.#tellTurn(given.turn, given.claimBy);
     if (over) closeWith(this.#socket, 'place-over');
   }
 
-  tick(visitor: Visitor): void {
-    const reason = reasonOf(this.#room.state);
-    this.#send({
-      type: 'tick',
-      ...numbersOf(this.#room, visitor),
-      ...(reason === undefined ? {} : { reason }),
-      serverTime: Math.round(this.#room.cursor.now()),
-    });
+  /** A client that does not keep up gets the next numbers instead: these would be old when it reads them. */
+  sendNumbers(): void {
+    if (this.#socket.bufferedBytes > 0) return;
+    this.#socket.send(tickJson(tellNumbers(this.#room, this.#visitor), Math.round(this.#room.cursor.now())));
   }
 
-  roomChanged(): void {
+  sendRoom(): void {
     const state = this.#room.state;
-    const reason = reasonOf(state);
+    const reason = reasonOf(state, this.#room.link);
     this.#send({ type: 'state', state, ...(reason === undefined ? {} : { reason }) });
-    if (this.#visitor.state === 'waiting') this.tick(this.#visitor);
+    // At the opening who was scheduled waits: a change of the visitor's own state.
+    if (toldState(this.#visitor, state) !== this.#told) this.#sendStatus();
+    else if (this.#visitor.state === 'waiting') this.sendNumbers();
+  }
+
+  sendPlace(): void {
+    this.#sendStatus(this.#context.visits.ticketOf(this.#room, this.#visitor));
+  }
+
+  sendMessage(): void {
+    this.#send({ type: 'message', text: this.#room.rules.page.message });
+  }
+
+  sendDeleted(): void {
+    this.#send({ type: 'state', state: 'closed', reason: 'closed' });
+    closeWith(this.#socket, 'unknown-room');
   }
 
   sendAway(): void {
@@ -167,9 +184,8 @@ export class LiveWatch implements Watcher {
   /** The socket is gone: with the last one of a waiting visitor the grace period begins. */
   end(): void {
     const visitor = this.#visitor;
-    unwatch(visitor, this);
+    this.#room.fanOut.remove(this.#outlet);
     visitor.seenAt = Date.now();
-    this.#room.fanOut.remove(this);
     this.#room.visitors.release(visitor);
   }
 
@@ -181,7 +197,7 @@ export class LiveWatch implements Watcher {
       this.#send({ type: 'entry', ...entry });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      this.#send({ type: 'status', ...statusOf(this.#room, this.#visitor) });
+      this.#sendStatus();
     }
   }
 
@@ -190,6 +206,12 @@ export class LiveWatch implements Watcher {
     if (this.#toldTurn === turn) return;
     this.#toldTurn = turn;
     this.#send({ type: 'admitted', claimBy });
+  }
+
+  #sendStatus(freshTicket?: string): void {
+    const status = statusOf(this.#room, this.#visitor, freshTicket);
+    this.#told = status.state;
+    this.#socket.send(`{"type":"status",${statusJson(status).slice(1)}`);
   }
 
   #send(message: ServerMessage): void {

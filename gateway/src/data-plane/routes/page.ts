@@ -43,6 +43,8 @@ export async function page(request: VisitRequest): Promise<void> {
     cookiesOff: decision === 'cookies-off',
     confirm: room.rules.claim.confirm,
     ...(Number.isSafeInteger(startedAhead) && startedAhead >= 0 ? { startedAhead } : {}),
+    takesCodes: room.rules.lanes.length > 1 || room.rules.queue.inviteOnly,
+    codeRefused: query.get('code') === 'refused',
     assets: context.assets.page,
   });
   const headers: Header[] = Object.entries(pageHeaders);

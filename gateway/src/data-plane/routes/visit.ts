@@ -19,10 +19,14 @@ export async function join(request: VisitRequest): Promise<void> {
     exchange.closeAfter();
     throw new AppError('unavailable', { detail: 'This gateway is stopping', retryAfterSeconds: 1 });
   }
-  const result = await context.visits.join(room, laneOf(request, fields.lane), ticket);
+  const { code } = fields;
+  const lane = code === undefined || code === '' ? laneOf(request, fields.lane) : 0;
+  const result = await context.visits.join(room, lane, ticket, code || undefined);
   // A browser without scripts is told by the page.
   const page = roomAddress(room.name, 'page', safeTarget(fields.to) ?? '/');
-  if (result.refused !== undefined && isForm) return redirect(exchange, 303, page);
+  if (result.refused !== undefined && isForm) {
+    return redirect(exchange, 303, result.refused === 'uninvited' ? `${page}&code=refused` : page);
+  }
   if (result.refused !== undefined) throw refusal(room, result.refused);
   const cookie: Header = ['set-cookie', setPlaceCookie(room.name, result.ticket, secure)];
   if (isForm) return redirect(exchange, 303, page, [cookie]);
@@ -34,7 +38,7 @@ export async function join(request: VisitRequest): Promise<void> {
   );
 }
 
-/** The default lane; another one needs a code or claim that grants it. */
+/** The default lane; another one needs a code that grants it, and that names the lane itself. */
 function laneOf({ room }: VisitRequest, name: string | undefined): number {
   const lane = name === undefined ? 0 : room.cursor.lanes.indexOf(name);
   if (lane < 0) throw new AppError('bad-request', { detail: 'The room has no such lane' });

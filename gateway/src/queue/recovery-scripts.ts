@@ -1,0 +1,47 @@
+import { defineScript, type Script } from '@ropeline/core/redis/script.ts';
+
+/** Bindings of the scripts of recovery. What they promise stands in the files' headers. */
+type Head = { readonly sequence: number; readonly now: number };
+export type RecoveryAnswer<T> = (Head & T) | 'lost' | 'stale';
+
+function answered<T>(raw: unknown, decode: (rest: readonly unknown[]) => T): RecoveryAnswer<T> {
+  const [code, sequence, now, ...rest] = raw as readonly unknown[];
+  if (code === 0) return 'lost';
+  if (code === 2) return 'stale';
+  return { sequence: sequence as number, now: now as number, ...decode(rest) };
+}
+
+const callerArgs = ['epochId', 'sequence', 'lanes'] as const;
+const lanePair = ['queue', 'away'] as const;
+
+export const restoreRoom: Script<RecoveryAnswer<{ readonly again: boolean }>> = defineScript(
+  {
+    file: 'restore_room',
+    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'ended', 'drawn'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'channel'],
+  },
+  (raw) => answered(raw, ([again]) => ({ again: again === 1 })),
+);
+
+export type SpentPage = { readonly next: string; readonly words: readonly string[] };
+
+export const readSpent: Script<RecoveryAnswer<SpentPage>> = defineScript(
+  {
+    file: 'read_spent',
+    keys: ['config', 'pacer', 'admitted', 'active', 'turns', 'over', 'ended'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'part', 'cursor'],
+  },
+  (raw) => answered(raw, ([next, ...words]) => ({ next: next as string, words: words as string[] })),
+);
+
+export const countEntries: Script<RecoveryAnswer<{ readonly codes: readonly number[] }>> = defineScript(
+  {
+    file: 'count_entries',
+    keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'ended'],
+    repeatedKeys: lanePair,
+    args: [...callerArgs, 'channel'],
+  },
+  (raw) => answered(raw, (codes) => ({ codes: codes as number[] })),
+);

@@ -1,0 +1,100 @@
+import { fileURLToPath } from 'node:url';
+import type { Status } from '@ropeline/core/protocol/status.ts';
+import { expect, test } from 'vitest';
+import { startChild, stopChild } from '../../../scripts/services/child.ts';
+import { freePort } from '../../../scripts/services/free-port.ts';
+import { cleanedUp, uniqueRoom } from '../../../testing/scope.ts';
+import { until } from '../../../testing/until.ts';
+import { openLive } from '../support/live-client.ts';
+import { makeKeyFiles, spawnGateway } from '../support/spawn-gateway.ts';
+import { privateRedis } from '../support/start-gateway.ts';
+
+/** Fifteen seconds' worth at twenty a second. */
+const crowd = 300;
+const operator = 'a token of the operator';
+
+function rulesOf(room: string): string {
+  return `rooms:
+  ${room}:
+    admission: { ratePerMinute: 1200, capacity: 100000 }
+    queue: { alwaysOn: true }
+    claim: { windowSeconds: 5 }
+`;
+}
+
+test('whoever owns the control port answers with the numbers of every gateway process, and all of them move', async () => {
+  const room = uniqueRoom();
+  const files = makeKeyFiles();
+  const env = { REDIS_URL: await privateRedis(), GATEWAYS: '2', OPERATOR_TOKEN: operator };
+  const first = await spawnGateway(files, rulesOf(room), env);
+  const secondPort = await freePort();
+  const second = startChild(
+    process.execPath,
+    [fileURLToPath(new URL('../../src/main.ts', import.meta.url))],
+    {
+      env: {
+        LOG_LEVEL: 'warn',
+        ...files.env,
+        ...env,
+        ROOMS_FILE: `${files.folder}/rooms.yaml`,
+        CONTROL_PORT: new URL(first.url).port,
+        GATEWAY_PORT: String(secondPort),
+        GATEWAY_NUMBER: '2',
+      },
+    },
+  );
+  cleanedUp(second, ({ process: child }) => stopChild(child, 'SIGKILL'));
+  const page = async (): Promise<string> => (await fetch(`${first.url}/metrics`)).text();
+  const number = async (name: string, labels: string): Promise<number> => {
+    const line = new RegExp(`^ropeline_gateway_${name}\\{(.*)\\} (\\S+)$`, 'gm');
+    const wanted = labels.split(',');
+    for (const [, has = '', value] of (await page()).matchAll(line)) {
+      if (wanted.every((label) => has.split(',').includes(label))) return Number(value);
+    }
+    return 0;
+  };
+  const moves = (name: string, labels: string): Promise<boolean> =>
+    until(async () => (await number(name, labels)) > 0, 20_000);
+
+  const origins = [first.origin, `http://127.0.0.1:${secondPort}`];
+  await until(async () => (await page()).includes('process="2"'));
+  await until(async () => (await fetch(`${origins[1]}/_ropeline/rooms/${room}`)).ok);
+  const joins = Array.from({ length: crowd }, async (_, i) => {
+    const answer = await fetch(`${origins[i % 2]}/_ropeline/rooms/${room}/join`, { method: 'POST' });
+    return (await answer.json()) as Status;
+  });
+  const last = (await Promise.all(joins)).at(-1);
+  const live = openLive(origins[1] as string, room, last?.place);
+  await live.first('status');
+
+  const text = await page();
+  for (const process of ['process="1"', 'process="2"']) {
+    expect(await number('joins_total', `room="${room}",outcome="waiting",${process}`)).toBe(crowd / 2);
+    expect(
+      await number('redis_script_duration_seconds_count', `script="join_visitors",${process}`),
+    ).toBeGreaterThan(0);
+    expect(text).toMatch(new RegExp(`^nodejs_eventloop_lag_p99_seconds\\{${process}\\} \\S+$`, 'm'));
+  }
+  expect(text.match(/^# TYPE ropeline_gateway_joins_total counter$/gm)).toHaveLength(1);
+  expect(await number('open_sockets', 'process="2"')).toBe(1);
+  expect(await number('open_sockets', 'process="1"')).toBe(0);
+
+  const ofRoom = `room="${room}"`;
+  await moves('outflow_per_second', `${ofRoom},process="1"`);
+  await moves('outflow_per_second', `${ofRoom},process="2"`);
+  await moves('pacing_error_ratio_count', ofRoom);
+  await moves('lapses_total', ofRoom);
+  await moves('promises_total', `${ofRoom},promise="first",process="1"`);
+  await moves('wait_ratio_count', `${ofRoom},promise="latest",process="2"`);
+
+  const patched = await fetch(`${first.url}/api/rooms/${room}`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ claim: { windowSeconds: 6 } }),
+  });
+  expect(patched.status).toBe(200);
+  await moves('redis_script_duration_seconds_count', 'script="change_room",process="1"');
+
+  await stopChild(second.process, 'SIGKILL');
+  expect(await page()).not.toContain('process="2"');
+}, 90_000);
