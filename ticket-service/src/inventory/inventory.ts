@@ -107,7 +107,7 @@ export class Inventory implements StockSource {
   /** The member's shard lacks units: those of the others are fetched, and only where all of them lack is it told. */
   async #reserveWithOthers(home: number, offer: Sharded, item: ReserveItem): Promise<ReserveAnswer> {
     for (let sweep = 1; ; sweep += 1) {
-      const collected = await collectUnits(this.stock, offer, home, item.quantity);
+      const collected = await this.#inStock((stock) => collectUnits(stock, offer, home, item.quantity));
       if (collected === undefined) return { kind: 'unknown-offer' };
       const { counts, arrived } = collected;
       const answer = arrived ? await this.#reserveAt(home, offer, item) : undefined;
@@ -133,29 +133,34 @@ export class Inventory implements StockSource {
   };
 
   async changeCapacity(offer: Sharded, capacity: number): Promise<CapacityChange> {
-    const change = await changeOfferCapacity(this.stock, offer, capacity);
+    const change = await this.#inStock((stock) => changeOfferCapacity(stock, offer, capacity));
     if (change.kind !== 'unknown-offer') this.#memory.learn(offer.id, change.stock);
     return change;
   }
 
-  /** Runs a script on a partition; shuts the stock when it turns out to be another one. */
-  async run(
+  /** Runs a script on a partition. */
+  run(
     script: Script<Reply>,
     partition: number,
     keys: (keys: StockKeys) => readonly string[],
     args: readonly ScriptArg[] = [],
   ): Promise<Reply> {
-    const { stock } = this.#options.gate;
-    try {
-      return await stock.call(script, keys(stock.keysOf(partition)), args);
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'not-ready') this.#options.gate.shut('another epoch');
-      throw error;
-    }
+    return this.#inStock((stock) => stock.call(script, keys(stock.keysOf(partition)), args));
   }
 
   get stock(): StockClient {
     return this.#options.gate.stock;
+  }
+
+  /** Shuts the stock when it turns out to be another one. */
+  async #inStock<T>(work: (stock: StockClient) => Promise<T>): Promise<T> {
+    const { stock } = this.#options.gate;
+    try {
+      return await work(stock);
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'not-ready') this.#options.gate.shut('another epoch');
+      throw error;
+    }
   }
 
   async #settle(item: ReserveItem, partition: number, cause: unknown): Promise<ReserveAnswer> {
@@ -191,10 +196,13 @@ export class Inventory implements StockSource {
     }
   }
 
-  /** Failure is told by the calls that matter; the memory only grows old. */
+  /**
+   * Failure is told by the calls that matter; the memory only grows old. An emptied Redis is noticed here also when
+   * nobody buys: payments under way wait for it to be built anew.
+   */
   async #refresh(offers: readonly Sharded[]): Promise<void> {
     try {
-      if (offers.length > 0) await refreshStock(this.stock, this.#memory, offers);
+      if (offers.length > 0) await this.#inStock((stock) => refreshStock(stock, this.#memory, offers));
     } catch (error) {
       this.#options.log.debug({ err: error }, 'stock cannot be read');
     }

@@ -1,3 +1,4 @@
+import { timeOfOrder } from '@ropeline/core/stock/order-id.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import type { OrderRows } from './order-rows.ts';
 import type { StockOrders } from './stock-orders.ts';
@@ -35,6 +36,15 @@ export class OrderLookup {
   /** The order behind an idempotency key that Redis may have let go; Postgres keeps it for ever. */
   ofKey(memberId: string, offerId: number, key: string): Promise<OrderRecord | undefined> {
     return this.#postgres.ofKey(memberId, offerId, key);
+  }
+
+  /**
+   * Whether an order that nobody knows may have been lost with the stock Redis: its id is older than the life that
+   * the stock lives now.
+   */
+  async wasLost(orderId: string): Promise<boolean> {
+    const madeAt = timeOfOrder(orderId);
+    return madeAt !== undefined && madeAt < (await this.#postgres.lifeBegan());
   }
 
   /** Newest first, at most `most`. Throws only when both are away. */

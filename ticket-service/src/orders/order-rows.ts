@@ -23,6 +23,12 @@ export class OrderRows {
     return rows.map(decodeOrderRow)[0];
   }
 
+  /** When the stock Redis began the life that it lives now, Unix ms. */
+  async lifeBegan(): Promise<number> {
+    const { rows } = await this.#pool.query<{ since: Date }>('select since from stock_life');
+    return rows[0]?.since.getTime() ?? 0;
+  }
+
   /** Newest first. */
   async ofMember(memberId: string, most: number): Promise<readonly OrderRecord[]> {
     const { rows } = await this.#pool.query<OrderRow>(
@@ -35,10 +41,11 @@ export class OrderRows {
 
 const ms = (column: string): string => `round(extract(epoch from ${column}) * 1000)::bigint as ${column}`;
 
-export const selectOrders = `
-  select order_id, version, state, offer_id, member_id, units, quantity, amount_minor, currency, attempt, entry,
-    idempotency_key, body_hash, ${['hold_until', 'created_at', 'updated_at'].map(ms).join(', ')}
-  from orders`;
+export const orderColumns = `
+  order_id, version, state, offer_id, member_id, units, quantity, amount_minor, currency, attempt, entry,
+  idempotency_key, body_hash, ${['hold_until', 'created_at', 'updated_at'].map(ms).join(', ')}`;
+
+export const selectOrders = `select ${orderColumns} from orders`;
 
 /** `bigint` comes as text. */
 export type OrderRow = {

@@ -43,10 +43,10 @@ export class OrderSaga {
   }
 
   /** `order` must be the member's own. Throws when Redis or Postgres is away; asking again is safe. */
-  pay(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
+  pay(order: OrderRecord): Promise<PayOutcome> {
     const running = this.#paying.get(order.orderId);
     if (running !== undefined) return running;
-    const paying = this.#pay(order, inRedis).finally(() => this.#paying.delete(order.orderId));
+    const paying = this.#pay(order).finally(() => this.#paying.delete(order.orderId));
     this.#paying.set(order.orderId, paying);
     return paying;
   }
@@ -55,8 +55,8 @@ export class OrderSaga {
    * Asks for the outcome of a payment on nobody's behalf: never begins one. Of an order that is over, whatever money
    * the attempt has taken is owed back.
    */
-  async settle(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
-    if (order.state === 'PAYING' && inRedis) return this.pay(order, inRedis);
+  async settle(order: OrderRecord): Promise<PayOutcome> {
+    if (order.state === 'PAYING') return this.pay(order);
     const { payments, provider } = this.#parts;
     for (const { attempt, amountMinor, currency } of await payments.unsettled(order.orderId)) {
       const reference = paymentReference(order.orderId, attempt);
@@ -78,10 +78,7 @@ export class OrderSaga {
       return { kind: 'cancelled', order };
     }
     if (order.state === 'EXPIRED') return { kind: 'hold-expired' };
-    if (!inRedis) {
-      if (order.state !== 'COMPLETED') return { kind: 'hold-lost' };
-      await orders.restore(order);
-    }
+    if (!inRedis && order.state === 'COMPLETED') await orders.restore(order);
     const { kind, state } = await this.#move(order, { to: 'CANCELLED' });
     // Redis may have forgotten a completed order since it was read.
     if (kind === 'gone') return inRedis ? this.cancel(order, false) : { kind: 'hold-lost' };
@@ -91,9 +88,9 @@ export class OrderSaga {
     return { kind: 'cancelled', order: await this.#now(order) };
   }
 
-  async #pay(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
+  async #pay(order: OrderRecord): Promise<PayOutcome> {
     if (order.state !== 'RESERVED' && order.state !== 'PAYING') return this.#over(order, order.state);
-    if (!inRedis) return { kind: 'hold-lost' };
+    // Asked also of a Redis that does not have the order: it may have been emptied and not yet be built anew.
     const begun = await this.#move(order, { to: 'PAYING' });
     if (begun.kind === 'gone') return { kind: 'hold-lost' };
     if (begun.kind === 'expired') return { kind: 'hold-expired' };

@@ -25,7 +25,7 @@ export function settlePayments({ payments, lookup, saga, log, everyMs = 1_000 }:
     for (const orderId of due) {
       const found = await lookup.findToChange(orderId);
       if (found === undefined) continue;
-      const { kind } = await saga.settle(found.order, found.inRedis);
+      const { kind } = await saga.settle(found.order);
       log.debug({ orderId, outcome: kind }, 'payment asked for again');
     }
   });

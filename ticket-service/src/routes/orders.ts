@@ -140,10 +140,13 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         summary: 'One order of the member',
         security: security.member,
         params: OrderId,
-        response: { 200: OrderAnswer, ...problems('bad-request', 'login-required', 'unknown-order') },
+        response: {
+          200: OrderAnswer,
+          ...problems('bad-request', 'login-required', 'unknown-order', 'hold-lost'),
+        },
       },
     },
-    async (request) => orderAnswer(own(request, await lookup.find(orderIdIn(request))).order),
+    async (request) => orderAnswer((await own(request, await lookup.find(orderIdIn(request)))).order),
   );
 
   app.post<{ Params: Static<typeof OrderId> }>(
@@ -173,8 +176,8 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       },
     },
     async (request, reply) => {
-      const { order, inRedis } = own(request, await lookup.findToChange(orderIdIn(request)));
-      return answerPay(await saga.pay(order, inRedis), reply);
+      const { order } = await own(request, await lookup.findToChange(orderIdIn(request)));
+      return answerPay(await saga.pay(order), reply);
     },
   );
 
@@ -197,10 +200,17 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       },
     },
     async (request) => {
-      const { order, inRedis } = own(request, await lookup.findToChange(orderIdIn(request)));
+      const { order, inRedis } = await own(request, await lookup.findToChange(orderIdIn(request)));
       return orderAnswer(cancelled(await saga.cancel(order, inRedis)));
     },
   );
+
+  /** Somebody else's order is as unknown as one that does not exist. */
+  async function own(request: FastifyRequest, found: Found | undefined): Promise<Found> {
+    if (found?.order.memberId === memberIn(request).id) return found;
+    const isLost = found === undefined && (await lookup.wasLost(orderIdIn(request)));
+    throw new AppError(isLost ? 'hold-lost' : 'unknown-order');
+  }
 }
 
 function wantedIn({ offerId: _, ...wanted }: Static<typeof OrderWish>): WantedUnits {
@@ -209,13 +219,6 @@ function wantedIn({ offerId: _, ...wanted }: Static<typeof OrderWish>): WantedUn
 
 function orderIdIn({ params }: FastifyRequest): string {
   return (params as Static<typeof OrderId>).id.toLowerCase();
-}
-
-/** Somebody else's order is as unknown as one that does not exist. */
-function own(request: FastifyRequest, found: Found | undefined): Found {
-  if (found === undefined || found.order.memberId !== memberIn(request).id)
-    throw new AppError('unknown-order');
-  return found;
 }
 
 function answerPay(outcome: PayOutcome, reply: FastifyReply): FastifyReply {

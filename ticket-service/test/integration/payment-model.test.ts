@@ -51,7 +51,7 @@ it('keeps money for completed orders and for no other, once each, whatever happe
     const order = await service.find(orderId);
     await turns(Math.floor(Math.random() * 30));
     const drawn = Math.random();
-    if (drawn < 0.85) await service.saga.pay(order, true);
+    if (drawn < 0.85) await service.saga.pay(order);
     else if (drawn < 0.87) await service.saga.cancel(order, true);
     // Whoever asked the provider was away for long: others may step in.
     else
@@ -73,7 +73,7 @@ it('keeps money for completed orders and for no other, once each, whatever happe
       const service = services[0];
       const order = await service?.find(orderId);
       if (order?.state !== 'PAYING') return true;
-      await service?.saga.pay(order, true);
+      await service?.saga.pay(order);
       return false;
     });
   }

@@ -12,15 +12,15 @@ it('refunds only the attempt that was paid too late, not the one that the order 
   const provider = slowProvider();
   const [first, second] = [await anotherSaga(shop, provider), await anotherSaga(shop, provider)];
   const order = await first.find(orderId);
-  const released = first.saga.pay(order, true);
+  const released = first.saga.pay(order);
   await provider.called(1);
   // The first process was away for so long that the second stepped in with the same attempt.
   await shop.pool.query("update payments set updated_at = now() - interval '1 minute'");
-  const late = second.saga.pay(order, true);
+  const late = second.saga.pay(order);
   await provider.called(2);
   await provider.answer(1, 'error');
   expect(await released).toEqual({ kind: 'unavailable' });
-  const paid = first.saga.pay(order, true);
+  const paid = first.saga.pay(order);
   await provider.answer(3, 'paid');
   expect(await paid).toMatchObject({ kind: 'completed', order: { attempt: 2 } });
   await provider.answer(2, 'paid');
