@@ -1,4 +1,5 @@
 import { ConfigError, loadSettings } from '@ropeline/core/config.ts';
+import { eventLags } from '@ropeline/core/events/consume-events.ts';
 import { Lifecycle, reportReady } from '@ropeline/core/lifecycle.ts';
 import { createLog } from '@ropeline/core/log.ts';
 import { httpProvider } from '@ropeline/core/payments/http-provider.ts';
@@ -8,6 +9,8 @@ import { connectRedis, connectRedisForJobs, untilReady } from '@ropeline/core/re
 import { repeat } from '@ropeline/core/repeat.ts';
 import { createApp } from './app.ts';
 import { retryDueLetters, type Try, tryLetter } from './dead-letter-tries.ts';
+import { readTallies } from './events/event-tallies.ts';
+import { consumeAll } from './events/event-work.ts';
 import { createMetrics, observeSharedState } from './metrics.ts';
 import { payRefunds } from './refunds.ts';
 import { settings } from './settings.ts';
@@ -40,6 +43,8 @@ async function main(): Promise<void> {
   observeSharedState(metrics.registry, {
     backlog: () => work.backlog(),
     deadLetters: () => countDeadLetters(pool),
+    eventLags: () => eventLags(pool),
+    eventTallies: () => readTallies(pool),
   });
   const redrive = async (id: number): Promise<Try> => {
     const outcome = await tryLetter(pool, id);
@@ -48,6 +53,8 @@ async function main(): Promise<void> {
   };
   const letters = repeat('dead letters', retryLettersEveryMs, log, () => retryDueLetters(pool, redrive));
   lifecycle.onStop('dead letters', () => letters.stop());
+  const consuming = consumeAll(pool, log);
+  lifecycle.onStop('events', () => consuming.stop());
   const provider = httpProvider({ url: config.paymentUrl });
   lifecycle.onStop('payment provider', () => provider.close());
   const refunds = repeat('refunds', refundEveryMs, log, () => payRefunds({ pool, provider, log, metrics }));

@@ -16,6 +16,10 @@ export type SharedState = {
   /** Entries that are not confirmed yet and the age of the oldest, per partition. */
   readonly backlog: () => Promise<readonly { readonly entries: number; readonly lagMs: number }[]>;
   readonly deadLetters: () => Promise<{ readonly retrying: number; readonly dead: number }>;
+  /** Age of the oldest event that a consumer has not seen. */
+  readonly eventLags: () => Promise<readonly { readonly consumer: string; readonly lagSeconds: number }[]>;
+  /** Events there have been, by type. */
+  readonly eventTallies: () => Promise<readonly { readonly type: string; readonly events: number }[]>;
 };
 
 export function createMetrics(): WorkersMetrics {
@@ -89,6 +93,25 @@ export function observeSharedState(registry: Registry, state: SharedState): void
       if (counts === undefined) return;
       this.set({ state: 'retrying' }, counts.retrying);
       this.set({ state: 'dead' }, counts.dead);
+    },
+  });
+  new Gauge({
+    name: 'ropeline_workers_events',
+    help: 'Events that there have been, by type; each is counted once however many workers run',
+    labelNames: ['type'],
+    registers: [registry],
+    async collect() {
+      for (const { type, events } of await state.eventTallies().catch(() => [])) this.set({ type }, events);
+    },
+  });
+  new Gauge({
+    name: 'ropeline_workers_event_lag_seconds',
+    help: 'Age of the oldest event that a consumer has not seen',
+    labelNames: ['consumer'],
+    registers: [registry],
+    async collect() {
+      for (const { consumer, lagSeconds } of await state.eventLags().catch(() => []))
+        this.set({ consumer }, lagSeconds);
     },
   });
 }

@@ -1,10 +1,11 @@
+import { emitOrderEvents } from '@ropeline/core/events/order-events.ts';
 import type { PoolClient } from '@ropeline/core/postgres/connect.ts';
 import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
 import { type OrderRecord, orderFields } from '@ropeline/core/stock/order-record.ts';
 import { partitionsOf, type Sharded, shareOf } from '@ropeline/core/stock/shards.ts';
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import { partitionOfEntry, type StockKeys } from '@ropeline/core/stock/stock-keys.ts';
-import { decodeOrderRow, type OrderRow, selectOrders } from '../orders/order-rows.ts';
+import { decodeOrderRow, type OrderRow, orderColumns, selectOrders } from '../orders/order-rows.ts';
 
 type Offer = Sharded & { readonly capacity: number };
 type Taken = {
@@ -32,7 +33,8 @@ export async function rebuildStock(client: PoolClient, stock: StockClient): Prom
   await client.query('delete from outbox_watermarks');
   // What Postgres refused is void with the rest of what had not reached it.
   await client.query('update dead_letters set next_try_at = null where redriven_at is null');
-  await client.query(cancelRefunded);
+  const { rows: cancelled } = await client.query<OrderRow>(cancelRefunded);
+  await emitOrderEvents(client, cancelled.map(decodeOrderRow));
   const { rows: offers } = await client.query<Offer>('select offer_id as id, capacity, shards from offers');
   await restoreCounts(client, stock, offers);
   await restoreNames(client, stock, offers);
@@ -106,6 +108,11 @@ async function restoreOrders(client: PoolClient, stock: StockClient): Promise<vo
       [after, keptMs, pageRows],
     );
     const orders = rows.map(decodeOrderRow);
+    // Written by who began the payment; the outbox that would have told it may be lost.
+    await emitOrderEvents(
+      client,
+      orders.filter(({ state }) => state === 'PAYING'),
+    );
     await Promise.all(
       [...Map.groupBy(orders, ({ orderId }) => partitionOfOrder(orderId) ?? 0)].map(([partition, group]) =>
         restorePage(stock, stock.keysOf(partition), group),
@@ -167,4 +174,5 @@ const cancelRefunded = `
   update orders set state = 'CANCELLED', version = version + 1, updated_at = now()
   where state = 'COMPLETED' and exists (
     select from payments where payments.order_id = orders.order_id and payments.attempt = orders.attempt
-      and payments.state in ('refund-due', 'refunded'))`;
+      and payments.state in ('refund-due', 'refunded'))
+  returning ${orderColumns}`;

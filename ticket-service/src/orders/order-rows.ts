@@ -29,6 +29,14 @@ export class OrderRows {
     return rows[0]?.since.getTime() ?? 0;
   }
 
+  async ofMemberAndOffers(memberId: string, offerIds: readonly number[]): Promise<readonly OrderRecord[]> {
+    const { rows } = await this.#pool.query<OrderRow>(
+      `${selectOrders} where member_id = $1 and offer_id = any($2::integer[])`,
+      [memberId, offerIds],
+    );
+    return rows.map(decodeOrderRow);
+  }
+
   /** Newest first. */
   async ofMember(memberId: string, most: number): Promise<readonly OrderRecord[]> {
     const { rows } = await this.#pool.query<OrderRow>(

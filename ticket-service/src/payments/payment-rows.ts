@@ -25,7 +25,7 @@ export type Begun =
 
 /** Whoever wrote the payment row asks the provider and has answered by then. */
 export const othersCallMs = 15_000;
-/** A PAYING order whose payment was not even written by then: its payer died. */
+/** A PAYING order whose payment was not even written by then, or not acted upon: its payer died. */
 export const lostPayerMs = 60_000;
 
 /** The provider's idempotency key of an attempt. */
@@ -85,7 +85,8 @@ export class PaymentRows {
 
   /**
    * Orders whose payment nobody waits for any more: no answer of the provider for longer than a call takes, or PAYING
-   * without a payment. They are this caller's for a while; the next try comes later each time, at most a minute apart.
+   * without a payment or with one that is settled. They are this caller's for a while; the next try comes later each
+   * time, at most a minute apart.
    */
   async takeUnsettled(most: number): Promise<readonly string[]> {
     const { rows } = await this.#pool.query<{ order_id: string }>(
@@ -105,7 +106,7 @@ export class PaymentRows {
        (select order_id from orders
         where state = 'PAYING' and updated_at < now() - $3 * interval '1 ms'
           and not exists (select from payments where payments.order_id = orders.order_id
-            and payments.attempt = orders.attempt)
+            and payments.attempt = orders.attempt and payments.state in ('pending', 'unknown'))
         order by updated_at limit $1)`,
       [most, othersCallMs, lostPayerMs],
     );

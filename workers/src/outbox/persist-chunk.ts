@@ -1,3 +1,4 @@
+import { emitOrderEvents } from '@ropeline/core/events/order-events.ts';
 import type { OutboxEntry } from '@ropeline/core/jobs/outbox-entry.ts';
 import { outboxQueueName } from '@ropeline/core/jobs/outbox-jobs.ts';
 import { type StreamId, streamIdText } from '@ropeline/core/jobs/stream-id.ts';
@@ -27,12 +28,16 @@ export type ChunkResult = {
   readonly over: readonly OrderRecord[];
 };
 
-type Applied = { readonly rows: number; readonly letters: readonly NewLetter[] };
+type Applied = {
+  readonly rows: number;
+  /** By order, what Postgres said. */
+  readonly refused: ReadonlyMap<string, string>;
+};
 
 /**
- * Writes a chunk and raises the watermark to its end, in one transaction: after it every entry is either in
- * `orders` or a dead letter that is tried again by itself. May be repeated. Throws only when Postgres cannot do it
- * now; then nothing has changed.
+ * Writes a chunk, the event of every entry and the watermark at its end, in one transaction: after it every entry is
+ * either told and in `orders` (as it is or overtaken) or a dead letter that is tried again by itself. May be
+ * repeated. Throws only when Postgres cannot do it now; then nothing has changed.
  */
 export async function persistChunk(pool: Pool, chunk: Chunk): Promise<ChunkResult> {
   try {
@@ -46,54 +51,58 @@ export async function persistChunk(pool: Pool, chunk: Chunk): Promise<ChunkResul
 async function write(
   pool: Pool,
   { epoch, partition, entries, last }: Chunk,
-  apply: (client: PoolClient, orders: readonly OrderRecord[], queue: string) => Promise<Applied>,
+  apply: (client: PoolClient, orders: readonly OrderRecord[]) => Promise<Applied>,
 ): Promise<ChunkResult> {
   const queue = outboxQueueName(partition);
-  const orders = highestVersions(entries.flatMap((entry) => (entry.kind === 'order' ? [entry.order] : [])));
+  const versions = entries.flatMap((entry) => (entry.kind === 'order' ? [entry.order] : []));
+  const orders = highestVersions(versions);
   const unreadable = entries.flatMap((entry) =>
     entry.kind === 'unreadable' ? [letterOf(entry, queue)] : [],
   );
   return inTransaction(pool, async (client) => {
     await assertLife(client, epoch);
     await raiseWatermark(client, partition, last);
-    const applied = await apply(client, orders, queue);
-    const letters = [...unreadable, ...applied.letters];
-    await addDeadLetters(client, letters);
-    const refused = new Set(applied.letters.map(({ subject }) => subject));
-    const over = orders.filter((order) => isOver(order) && !refused.has(subjectOf(order)));
-    return { rows: applied.rows, letters: letters.length, over };
+    const { rows, refused } = await apply(client, orders);
+    const letters = versions.flatMap((order) => {
+      const error = refused.get(order.orderId);
+      return error === undefined
+        ? []
+        : [{ queue, subject: subjectOf(order), payload: order, error, retried: true }];
+    });
+    await emitOrderEvents(
+      client,
+      versions.filter(({ orderId }) => !refused.has(orderId)),
+    );
+    await addDeadLetters(client, [...unreadable, ...letters]);
+    const over = orders.filter((order) => isOver(order) && !refused.has(order.orderId));
+    return { rows, letters: unreadable.length + letters.length, over };
   });
 }
 
 async function allTogether(client: PoolClient, orders: readonly OrderRecord[]): Promise<Applied> {
-  return { rows: await upsertOrders(client, orders), letters: [] };
+  return { rows: await upsertOrders(client, orders), refused: new Map() };
 }
 
 /** Releases first, so that halving never parts a take from the release before it. */
-function allButRefused(client: PoolClient, orders: readonly OrderRecord[], queue: string): Promise<Applied> {
+function allButRefused(client: PoolClient, orders: readonly OrderRecord[]): Promise<Applied> {
   const releases = orders.filter(isRelease);
   const takes = orders.filter((order) => !isRelease(order));
-  return halve(client, [...releases, ...takes], queue);
+  return halve(client, [...releases, ...takes]);
 }
 
 /** Finds the orders that Postgres refuses by halving; their neighbours are written. */
-async function halve(client: PoolClient, orders: readonly OrderRecord[], queue: string): Promise<Applied> {
+async function halve(client: PoolClient, orders: readonly OrderRecord[]): Promise<Applied> {
   try {
-    return { rows: await inSavepoint(client, () => upsertOrders(client, orders)), letters: [] };
+    return { rows: await inSavepoint(client, () => upsertOrders(client, orders)), refused: new Map() };
   } catch (error) {
     if (!isRefusedForGood(error)) throw error;
     const [order] = orders;
-    if (order !== undefined && orders.length === 1) {
-      const subject = subjectOf(order);
-      return {
-        rows: 0,
-        letters: [{ queue, subject, payload: order, error: (error as Error).message, retried: true }],
-      };
-    }
+    if (order !== undefined && orders.length === 1)
+      return { rows: 0, refused: new Map([[order.orderId, (error as Error).message]]) };
     const middle = Math.ceil(orders.length / 2);
-    const left = await halve(client, orders.slice(0, middle), queue);
-    const right = await halve(client, orders.slice(middle), queue);
-    return { rows: left.rows + right.rows, letters: [...left.letters, ...right.letters] };
+    const left = await halve(client, orders.slice(0, middle));
+    const right = await halve(client, orders.slice(middle));
+    return { rows: left.rows + right.rows, refused: new Map([...left.refused, ...right.refused]) };
   }
 }
 
