@@ -8,6 +8,8 @@ import { connectRedis, connectRedisForWaiting, untilReady } from '@ropeline/core
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
+import { CouponBook } from './coupons/coupon-book.ts';
+import { CouponDesk } from './coupons/coupon-desk.ts';
 import { EntryGuard } from './entries/entry-guard.ts';
 import { EntryKeys } from './entries/entry-keys.ts';
 import { buildHttp } from './http.ts';
@@ -123,6 +125,8 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     lookup,
     saga,
     products: new Products(stock),
+    coupons: new CouponDesk(stock),
+    couponBook: new CouponBook({ pool, catalog, stock, lookup }),
   });
   onStop(() => http.close());
   return { http, stop };

@@ -4,6 +4,8 @@ import type { Redis } from '@ropeline/core/redis/connect.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Config } from './config.ts';
+import type { CouponBook } from './coupons/coupon-book.ts';
+import type { CouponDesk } from './coupons/coupon-desk.ts';
 import type { Products } from './inventory/products.ts';
 import type { TakenNames } from './inventory/taken-names.ts';
 import type { AccessTokens } from './members/access-tokens.ts';
@@ -22,6 +24,7 @@ import { openApi } from './plugins/openapi.ts';
 import { answerOutages } from './plugins/outages.ts';
 import { rateLimits } from './plugins/rate-limits.ts';
 import { addStorefront } from './plugins/storefront.ts';
+import { couponRoutes } from './routes/coupons.ts';
 import { hostOfferRoutes } from './routes/host-offers.ts';
 import { memberRoutes } from './routes/members.ts';
 import { offerRoutes } from './routes/offers.ts';
@@ -50,6 +53,8 @@ type Parts = {
   readonly lookup: OrderLookup;
   readonly saga: OrderSaga;
   readonly products: Products;
+  readonly coupons: CouponDesk;
+  readonly couponBook: CouponBook;
 };
 
 /** Every route of the ticket service, not listening. */
@@ -72,6 +77,7 @@ export async function buildHttp(parts: Parts): Promise<FastifyInstance> {
     unitMapRoutes(app, parts);
     hostOfferRoutes(app, parts);
     orderRoutes(app, parts);
+    couponRoutes(app, parts);
   });
   if (config.sourceRoutes) {
     await http.register(async (app) => {

@@ -56,6 +56,7 @@ export const problemCodes = {
   'all-held': [409, 'Everything left is held by others right now'],
   taken: [409, 'Somebody else has it'],
   'limit-reached': [409, 'The limit is reached'],
+  'coupon-closed': [409, 'The coupon is not issued now'],
   'wrong-state': [409, 'The order is in another state'],
   'payment-declined': [402, 'The payment was declined'],
   'hold-expired': [410, 'The hold has expired'],

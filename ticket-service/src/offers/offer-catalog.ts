@@ -1,7 +1,7 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
-import type { Offer, Seat } from './offer.ts';
+import { type CouponOffer, type CouponTerms, isCoupon, type Offer, type Seat } from './offer.ts';
 
 const refreshMs = 5_000;
 
@@ -56,8 +56,21 @@ export class OfferCatalog {
     return this.#offers.get(id);
   }
 
+  /** Without coupons: those are issued. */
   listOnSale(): readonly Offer[] {
-    return this.list().filter(({ isWithdrawn }) => !isWithdrawn);
+    return this.list().filter(({ isWithdrawn, coupon }) => !isWithdrawn && coupon === null);
+  }
+
+  /** Withdrawn ones too. */
+  listCoupons(): readonly CouponOffer[] {
+    return this.list().filter(isCoupon);
+  }
+
+  /** Throws 404 `unknown-offer`, also for one that was withdrawn and for an offer that is no coupon. */
+  coupon(id: number): CouponOffer {
+    const offer = this.onSale(id);
+    if (!isCoupon(offer)) throw new AppError('unknown-offer');
+    return offer;
   }
 
   /** Throws 404 `unknown-offer`, also for one that was withdrawn. */
@@ -102,8 +115,9 @@ export class OfferCatalog {
 const selectOffers = `
   select offer_id as id, kind, title, capacity, price_minor, currency, rooms, stock_room, per_entry, per_member,
     to_char(first_night, 'YYYY-MM-DD') as first_night, to_char(end_of_nights, 'YYYY-MM-DD') as end_of_nights, time_zone,
-    shards, host_id, version, withdrawn_at is not null as is_withdrawn, created_at
-  from offers
+    shards, host_id, version, withdrawn_at is not null as is_withdrawn, created_at,
+    coupons.offer_id is not null as is_coupon, opens_at, closes_at, expires_at, valid_seconds
+  from offers left join coupons using (offer_id)
   order by offer_id`;
 
 const selectSeats = `
@@ -138,6 +152,11 @@ type OfferRow = {
   readonly version: number;
   readonly is_withdrawn: boolean;
   readonly created_at: Date;
+  readonly is_coupon: boolean;
+  readonly opens_at: Date | null;
+  readonly closes_at: Date | null;
+  readonly expires_at: Date | null;
+  readonly valid_seconds: number | null;
 };
 
 function decode(row: OfferRow, seats: ReadonlyMap<string, Seat>): Offer {
@@ -160,8 +179,18 @@ function decode(row: OfferRow, seats: ReadonlyMap<string, Seat>): Offer {
       first_night === null || end_of_nights === null
         ? null
         : { first: first_night, end: end_of_nights, timeZone: row.time_zone },
+    coupon: row.is_coupon ? decodeCoupon(row) : null,
     hostId: row.host_id,
     isWithdrawn: row.is_withdrawn,
     createdAt: row.created_at.getTime(),
+  };
+}
+
+function decodeCoupon({ opens_at, closes_at, expires_at, valid_seconds }: OfferRow): CouponTerms {
+  return {
+    opensAt: opens_at?.getTime() ?? null,
+    closesAt: closes_at?.getTime() ?? null,
+    expiresAt: expires_at?.getTime() ?? null,
+    validSeconds: valid_seconds,
   };
 }

@@ -4,7 +4,7 @@ import { isRefusedForGood } from '@ropeline/core/postgres/sql-state.ts';
 import { inTransaction } from '@ropeline/core/postgres/transaction.ts';
 import type { CapacityChange } from '../inventory/change-capacity.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import type { Offer } from './offer.ts';
+import type { CouponTerms, Offer } from './offer.ts';
 import type { OfferCatalog } from './offer-catalog.ts';
 
 export type NewOffer = {
@@ -21,6 +21,8 @@ export type NewOffer = {
   readonly shards: number;
   readonly seats: readonly { readonly seat: string; readonly section: string; readonly priceMinor: number }[];
   readonly nights: Offer['nights'];
+  /** Makes the pool a coupon. */
+  readonly coupon?: CouponTerms;
   readonly hostId: string;
 };
 
@@ -142,6 +144,7 @@ async function insertOffer(client: PoolClient, offer: NewOffer): Promise<number>
   );
   const id = rows[0]?.offer_id;
   if (id === undefined) throw new Error('an offer without an id');
+  if (offer.coupon !== undefined) await insertCoupon(client, id, offer.coupon);
   if (offer.seats.length > 0) {
     await client.query(
       `insert into seats (offer_id, seat, section, price_minor, at)
@@ -156,6 +159,14 @@ async function insertOffer(client: PoolClient, offer: NewOffer): Promise<number>
     );
   }
   return id;
+}
+
+async function insertCoupon(client: PoolClient, id: number, coupon: CouponTerms): Promise<void> {
+  await client.query(
+    `insert into coupons (offer_id, opens_at, closes_at, expires_at, valid_seconds)
+     values ($1, to_timestamp($2 / 1000.0), to_timestamp($3 / 1000.0), to_timestamp($4 / 1000.0), $5)`,
+    [id, coupon.opensAt, coupon.closesAt, coupon.expiresAt, coupon.validSeconds],
+  );
 }
 
 async function updateOffer(client: PoolClient, id: number, patch: OfferPatch): Promise<void> {

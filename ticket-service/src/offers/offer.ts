@@ -22,6 +22,8 @@ export type Offer = {
   readonly nights: Nights | null;
   /** Over how many partitions a pool is spread. */
   readonly shards: number;
+  /** Of a pool that is issued and not sold; else null. */
+  readonly coupon: CouponTerms | null;
   /** Whose offer it is; null = nobody's. */
   readonly hostId: string | null;
   /** No longer for sale; what is held and sold stays. */
@@ -43,3 +45,18 @@ export type Nights = {
   readonly end: string;
   readonly timeZone: string | null;
 };
+
+/** When a coupon is issued, `[opensAt, closesAt)`, and when an issued one ends; Unix ms, null = without bound. */
+export type CouponTerms = {
+  readonly opensAt: number | null;
+  readonly closesAt: number | null;
+  readonly expiresAt: number | null;
+  /** From the moment of issue. */
+  readonly validSeconds: number | null;
+};
+
+export type CouponOffer = Offer & { readonly coupon: CouponTerms };
+
+export function isCoupon(offer: Offer): offer is CouponOffer {
+  return offer.coupon !== null;
+}

@@ -41,6 +41,8 @@ export class OrderDesk {
   async place(wish: Wish): Promise<Placed> {
     const { inventory, lookup, holdMs } = this.#parts;
     const { offer, memberId } = wish;
+    if (offer.coupon !== null)
+      throw new AppError('bad-request', { detail: 'A coupon is issued, not ordered' });
     const { units, quantity, amountMinor } = priceUnits(offer, wish.wanted);
     const bodyHash = hashOf(`${offer.kind} ${offer.id} ${units}`);
     const old = await this.#oldOrder(wish);
@@ -87,7 +89,8 @@ function hashOf(body: string): string {
   return createHash('sha256').update(body).digest('base64url').slice(0, 22);
 }
 
-function refusal(answer: Exclude<ReserveAnswer, { kind: 'taken' | 'same' }>): AppError {
+/** The problem that says why no units were taken. */
+export function refusal(answer: Exclude<ReserveAnswer, { kind: 'taken' | 'same' }>): AppError {
   switch (answer.kind) {
     case 'mismatch':
       return new AppError('idempotency-mismatch');
