@@ -15,6 +15,7 @@ import { EntryKeys } from './entries/entry-keys.ts';
 import { buildHttp } from './http.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { Products } from './inventory/products.ts';
+import { Replicas } from './inventory/replicas.ts';
 import { StockGate } from './inventory/stock-gate.ts';
 import { TakenNames } from './inventory/taken-names.ts';
 import { AccessTokens } from './members/access-tokens.ts';
@@ -65,13 +66,14 @@ export async function createTicketService(config: Config, log: Logger): Promise<
 
   const relaxed = config.durability === 'relaxed';
   const prepare = (stock: StockClient) => prepareStock(pool, stock);
-  const gate = new StockGate({ redis, postgres: pool, log, relaxed, prepare });
+  const replicas = await followedBy(config.stockReplicas);
+  const gate = new StockGate({ redis, postgres: pool, log, relaxed, replicas, prepare });
   onStop(() => gate.stop());
   const catalog = new OfferCatalog(pool, log, () => prepare(gate.stock));
   await catalog.start();
   onStop(() => catalog.stop());
   const offers = () => catalog.list();
-  const stock = new Inventory({ gate, subscriber, log, offers });
+  const stock = new Inventory({ gate, subscriber, log, offers, replicas, outboxLimit: config.outboxLimit });
   await gate.start();
   await stock.start();
   onStop(() => stock.stop());
@@ -130,6 +132,14 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   });
   onStop(() => http.close());
   return { http, stop };
+
+  async function followedBy(wanted: number): Promise<Replicas | undefined> {
+    if (wanted === 0) return undefined;
+    const waiting = connectRedis(config.ticketRedisUrl, { name: `${name}:replicas`, log });
+    onStop(() => waiting.disconnect());
+    await untilReady(waiting);
+    return new Replicas({ redis, waiting, wanted });
+  }
 
   function startSignals(): () => Promise<void> {
     const { controlUrl, signalToken } = config;

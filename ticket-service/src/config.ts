@@ -47,6 +47,18 @@ export const settings = {
     ['strict', 'relaxed'],
     'strict',
   ),
+  stockReplicas: setting.integer(
+    'STOCK_REPLICAS',
+    'replicas of the stock Redis that must have an order before it is answered; under Sentinel 1 unless set',
+    { min: 0, max: 8 },
+    { fallback: 0 },
+  ),
+  outboxLimit: setting.integer(
+    'OUTBOX_LIMIT',
+    'entries of a stock partition that wait for Postgres from which nothing more is sold',
+    { min: 1, max: 10_000_000 },
+    { fallback: 200_000, unit: 'entries' },
+  ),
   holdSeconds: setting.integer(
     'HOLD_SECONDS',
     'how long a reservation holds its units',
@@ -95,6 +107,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     ...env,
     PAYMENT_URL: env['PAYMENT_URL'] || local(env['PAYMENT_PORT']),
     CONTROL_URL: env['CONTROL_URL'] || local(env['CONTROL_PORT']),
+    STOCK_REPLICAS: env['STOCK_REPLICAS'] || replicasOf(env['TICKET_REDIS_URL']),
     ENTRY_JWKS_URL: env['ENTRY_JWKS_URL'] || local(env['GATEWAY_PORT'], '/_ropeline/jwks.json'),
   });
   if (config.sourceRoutes && config.sourceRoutesToken === undefined && !isLoopback(config.bindAddress)) {
@@ -103,6 +116,11 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     ]);
   }
   return config;
+}
+
+/** Sentinels put a replica in the master's place: what only the master knew would be gone. */
+function replicasOf(redisUrl: string | undefined): string | undefined {
+  return /^rediss?\+sentinel:/.test(redisUrl ?? '') ? '1' : undefined;
 }
 
 function local(port: string | undefined, path = ''): string | undefined {

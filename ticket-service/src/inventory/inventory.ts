@@ -12,6 +12,7 @@ import { free, type StockCounts, type StockSource } from '../offers/stock-counts
 import { type CapacityChange, changeOfferCapacity } from './change-capacity.ts';
 import { collectUnits } from './collect-units.ts';
 import { refreshStock } from './refresh-stock.ts';
+import type { Replicas } from './replicas.ts';
 import { type ReserveAnswer, reserveAnswer } from './reserve-answer.ts';
 import { ReserveBatcher, type ReserveItem } from './reserve-batcher.ts';
 import type { StockGate } from './stock-gate.ts';
@@ -25,6 +26,10 @@ type Options = {
   readonly subscriber: Redis;
   /** Offers whose stock is kept in memory. */
   readonly offers: () => readonly Sharded[];
+  /** Must have an order before it is answered; undefined: there are none. */
+  readonly replicas?: Replicas | undefined;
+  /** Entries in a partition's outbox from which nothing more is sold. */
+  readonly outboxLimit?: number;
   readonly log: Logger;
 };
 
@@ -32,13 +37,15 @@ const watchMs = 500;
 /** Fetching units for one order: others may take them first, but not for ever. */
 const mostSweeps = 5;
 const entryKeepMs = 86_400_000;
+const defaultOutboxLimit = 200_000;
 
 /**
  * The units of offers, decided by Redis.
  *
  * Guarantees: `held + sold <= capacity` at every instant; a reserve takes all its units or none; what was taken is in
  * the outbox. Every call has a deadline; when it passes or the connection is lost the outcome is unknown and is
- * settled by reading the order, else 503 `unavailable`: asking again with the same idempotency key is safe. While
+ * settled by reading the order, else 503 `unavailable`: asking again with the same idempotency key is safe. The same
+ * where replicas are asked for and do not confirm the order: it is held, and told when it is asked for again. While
  * the stock is shut (emptied, not durable) every call throws 503 `not-ready`.
  */
 export class Inventory implements StockSource {
@@ -50,8 +57,9 @@ export class Inventory implements StockSource {
 
   constructor(options: Options) {
     this.#options = options;
-    this.#batcher = new ReserveBatcher((script, partition, keys, args) =>
-      this.run(script, partition, keys, args),
+    this.#batcher = new ReserveBatcher(
+      (script, partition, keys, args) => this.run(script, partition, keys, args),
+      options.outboxLimit ?? defaultOutboxLimit,
     );
   }
 
@@ -79,7 +87,14 @@ export class Inventory implements StockSource {
     return this.#memory.soldOutTo(offerId, memberId);
   }
 
-  async reserve({ offer, ...wish }: ReserveRequest): Promise<ReserveAnswer> {
+  async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
+    const mark = this.#options.replicas?.mark() ?? 0;
+    const answer = await this.#reserve(request);
+    if (answer.kind === 'taken' || answer.kind === 'same') await this.#replicated(mark);
+    return answer;
+  }
+
+  async #reserve({ offer, ...wish }: ReserveRequest): Promise<ReserveAnswer> {
     const remembered = this.soldOutTo(offer.id, wish.memberId);
     if (remembered !== undefined) return { kind: 'sold-out', available: free(remembered) };
     const home = homeOf(offer, wish.memberId, this.partitions);
@@ -146,6 +161,24 @@ export class Inventory implements StockSource {
     args: readonly ScriptArg[] = [],
   ): Promise<Reply> {
     return this.#inStock((stock) => stock.call(script, keys(stock.keysOf(partition)), args));
+  }
+
+  /** The same for what must not be forgotten by a fail-over: replicas have it too, else it throws 503. */
+  async runReplicated(...call: Parameters<Inventory['run']>): Promise<Reply> {
+    const mark = this.#options.replicas?.mark() ?? 0;
+    const reply = await this.run(...call);
+    await this.#replicated(mark);
+    return reply;
+  }
+
+  async #replicated(mark: number): Promise<void> {
+    const { replicas, gate } = this.#options;
+    try {
+      await replicas?.confirm(mark);
+    } catch (error) {
+      gate.shut('replicas do not confirm what is written');
+      throw error;
+    }
   }
 
   get stock(): StockClient {

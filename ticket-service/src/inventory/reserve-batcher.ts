@@ -44,7 +44,6 @@ type Waiting = {
 
 /** Blocks Redis for about 2 ms. */
 const mostItems = 100;
-const outboxLimit = 200_000;
 const keepMs = 86_400_000;
 
 /** Runs a script on a partition of the stock. */
@@ -58,10 +57,13 @@ type Run = (
 /** Sends the reserves of one event-loop turn as one script call per partition; each gets its own answer. */
 export class ReserveBatcher {
   readonly #run: Run;
+  readonly #outboxLimit: number;
   #waiting = new Map<number, Waiting[]>();
 
-  constructor(run: Run) {
+  /** `outboxLimit`: entries in a partition's outbox from which nothing more is sold. */
+  constructor(run: Run, outboxLimit: number) {
     this.#run = run;
+    this.#outboxLimit = outboxLimit;
   }
 
   /** Rejects when the call failed: then the outcome is unknown, and the order's id tells. */
@@ -90,7 +92,7 @@ export class ReserveBatcher {
         reserveUnits,
         partition,
         (keys) => [keys.epoch, keys.holds, keys.outbox, ...batch.flatMap(({ item }) => itemKeys(keys, item))],
-        [outboxLimit, keepMs, ...batch.flatMap(({ item }) => itemArgs(item))],
+        [this.#outboxLimit, keepMs, ...batch.flatMap(({ item }) => itemArgs(item))],
       );
       batch.forEach(({ resolve }, at) => {
         const [code, orderId, holdUntil, capacity, held, sold] = reply.slice(2 + at * 6, 8 + at * 6);

@@ -10,6 +10,7 @@ import { fixPartitions } from '@ropeline/core/stock/partitions.ts';
 import { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import { durabilityProblems } from './durability.ts';
 import { rebuildStock } from './rebuild-stock.ts';
+import type { Replicas } from './replicas.ts';
 import { lossOf } from './stock-loss.ts';
 
 type Options = {
@@ -18,6 +19,8 @@ type Options = {
   readonly log: Logger;
   /** Sell although the Redis may lose what it answered (`DURABILITY=relaxed`). */
   readonly relaxed: boolean;
+  /** Asked before it opens; undefined: there are none. */
+  readonly replicas?: Replicas | undefined;
   /** Run whenever the stock has been opened: gives offers their units where they have none yet. */
   readonly prepare: (stock: StockClient) => Promise<void>;
   readonly retryMs?: number;
@@ -114,8 +117,11 @@ export class StockGate {
   }
 
   async #tryToOpen(): Promise<readonly string[]> {
-    const { redis, relaxed, prepare } = this.#options;
-    const weak = relaxed ? [] : await durabilityProblems(redis);
+    const { redis, relaxed, replicas, prepare } = this.#options;
+    const weak = [
+      ...(relaxed ? [] : await durabilityProblems(redis)),
+      ...((await replicas?.problems()) ?? []),
+    ];
     if (weak.length > 0) return weak.map((problem) => `stock Redis is not durable: ${problem}`);
     this.#client ??= new StockClient(redis, await fixPartitions(redis));
     const client = this.#client;

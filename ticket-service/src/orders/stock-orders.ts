@@ -94,7 +94,7 @@ export class StockOrders {
         );
       case 'COMPLETED':
         return decode(
-          await run(
+          await this.#inventory.runReplicated(
             completeOrder,
             partition,
             (keys) => [keys.epoch, keys.outbox, keys.offer(offerId), keys.order(orderId)],
