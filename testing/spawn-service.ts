@@ -13,15 +13,15 @@ export type SpawnedService = {
 };
 
 /**
- * Starts a process of the repository (`main` relative to its root) on a free port, told by the variable `portName`,
- * and waits until `/health/live` answers. It is killed at the end of the test.
+ * Starts a process of the repository (`main` relative to its root) on the port that the variable `portName` names,
+ * else on a free one, and waits until `/health/live` answers. It is killed at the end of the test.
  */
 export async function spawnService(
   main: string,
   portName: string,
   env: Record<string, string>,
 ): Promise<SpawnedService> {
-  const port = await freePort();
+  const port = Number(env[portName] ?? (await freePort()));
   const url = `http://127.0.0.1:${port}`;
   const path = fileURLToPath(new URL(`../${main}`, import.meta.url));
   const child = startChild(process.execPath, [path], {

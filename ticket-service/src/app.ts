@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Logger } from '@ropeline/core/log.ts';
 import { createRegistry } from '@ropeline/core/metrics.ts';
 import { guardedProvider } from '@ropeline/core/payments/guarded-provider.ts';
-import { httpProvider } from '@ropeline/core/payments/http-provider.ts';
+import { openCallbacks, openProvider } from '@ropeline/core/payments/open-provider.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { connectRedis, connectRedisForWaiting, untilReady } from '@ropeline/core/redis/connect.ts';
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
@@ -34,6 +34,7 @@ import { OrderLookup } from './orders/order-lookup.ts';
 import { OrderRows } from './orders/order-rows.ts';
 import { OrderSaga } from './orders/order-saga.ts';
 import { StockOrders } from './orders/stock-orders.ts';
+import { PaymentCallbacks } from './payments/payment-callbacks.ts';
 import { PaymentRows } from './payments/payment-rows.ts';
 import { settlePayments } from './payments/settler.ts';
 import { createAuth } from './plugins/auth.ts';
@@ -88,22 +89,26 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     ...passwordQueue,
   });
 
-  const provider = guardedProvider(httpProvider({ url: config.paymentUrl }), {
-    onChange: (state) => log.warn({ state }, 'circuit breaker of the payment provider'),
+  const streams = new StockStreams(stock);
+  const registry = createRegistry();
+  const metrics = createMetrics(registry, { hashing, offers, stock, streams, relaxed });
+  const guarded = guardedProvider(await openProvider(config), {
+    onChange(state) {
+      metrics.showBreaker(state);
+      log.warn({ state }, 'circuit breaker of the payment provider');
+    },
   });
+  const provider = metrics.countCharges(guarded);
   onStop(() => provider.close());
   const orders = new StockOrders(stock);
   const lookup = new OrderLookup(orders, new OrderRows(pool));
-  const payments = new PaymentRows(pool, () => gate.stock.epoch);
+  const payments = new PaymentRows(pool, () => gate.stock.epoch, config.paymentTimeoutMs);
   const saga = new OrderSaga({ orders, lookup, payments, provider, log });
   if (config.settlePayments) {
     const settler = settlePayments({ payments, lookup, saga, log });
     onStop(() => settler.stop());
   }
 
-  const streams = new StockStreams(stock);
-  const registry = createRegistry();
-  const metrics = createMetrics(registry, { hashing, offers, stock, streams, relaxed });
   const stopSignals = startSignals();
   onStop(stopSignals);
 
@@ -126,6 +131,8 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     desk: new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 }),
     lookup,
     saga,
+    readCallback: await openCallbacks(config),
+    callbacks: new PaymentCallbacks({ payments, provider, lookup, saga }),
     products: new Products(stock),
     coupons: new CouponDesk(stock),
     couponBook: new CouponBook({ pool, catalog, stock, lookup }),

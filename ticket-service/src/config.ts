@@ -1,4 +1,9 @@
 import { ConfigError, loadSettings, type Values } from '@ropeline/core/config.ts';
+import {
+  callbackSettings,
+  checkPaymentConfig,
+  paymentSettings,
+} from '@ropeline/core/payments/payment-settings.ts';
 import * as setting from '@ropeline/core/settings.ts';
 import {
   bindAddress,
@@ -68,7 +73,8 @@ export const settings = {
       unit: 's',
     },
   ),
-  paymentUrl: setting.url('PAYMENT_URL', 'the payment provider', { fallback: 'http://127.0.0.1:8082' }),
+  ...paymentSettings,
+  ...callbackSettings,
   settlePayments: setting.boolean(
     'SETTLE_PAYMENTS',
     'ask the provider for the outcome of payments that nobody waits for; one process of several is enough',
@@ -110,6 +116,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     STOCK_REPLICAS: env['STOCK_REPLICAS'] || replicasOf(env['TICKET_REDIS_URL']),
     ENTRY_JWKS_URL: env['ENTRY_JWKS_URL'] || local(env['GATEWAY_PORT'], '/_ropeline/jwks.json'),
   });
+  checkPaymentConfig(config);
   if (config.sourceRoutes && config.sourceRoutesToken === undefined && !isLoopback(config.bindAddress)) {
     throw new ConfigError([
       `SOURCE_ROUTES on ${config.bindAddress} needs SOURCE_ROUTES_TOKEN: anybody could call them without a token`,

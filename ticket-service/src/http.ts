@@ -1,5 +1,6 @@
 import { addProbes, createHttp } from '@ropeline/core/http/fastify.ts';
 import type { Logger } from '@ropeline/core/log.ts';
+import type { CallbackReader } from '@ropeline/core/payments/provider.ts';
 import type { Redis } from '@ropeline/core/redis/connect.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
@@ -19,6 +20,7 @@ import type { StockStreams } from './offers/stock-streams.ts';
 import type { OrderDesk } from './orders/order-desk.ts';
 import type { OrderLookup } from './orders/order-lookup.ts';
 import type { OrderSaga } from './orders/order-saga.ts';
+import type { PaymentCallbacks } from './payments/payment-callbacks.ts';
 import type { Auth } from './plugins/auth.ts';
 import { openApi } from './plugins/openapi.ts';
 import { answerOutages } from './plugins/outages.ts';
@@ -32,6 +34,7 @@ import { orderRoutes } from './routes/orders.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { sourceRoutes } from './routes/source-routes.ts';
 import { unitMapRoutes } from './routes/unit-maps.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 type Parts = {
   readonly config: Config;
@@ -52,6 +55,9 @@ type Parts = {
   readonly desk: OrderDesk;
   readonly lookup: OrderLookup;
   readonly saga: OrderSaga;
+  /** Undefined: the provider's callbacks cannot be told from forged ones, so there is no webhook. */
+  readonly readCallback: CallbackReader | undefined;
+  readonly callbacks: PaymentCallbacks;
   readonly products: Products;
   readonly coupons: CouponDesk;
   readonly couponBook: CouponBook;
@@ -79,6 +85,13 @@ export async function buildHttp(parts: Parts): Promise<FastifyInstance> {
     orderRoutes(app, parts);
     couponRoutes(app, parts);
   });
+  const { readCallback } = parts;
+  if (readCallback !== undefined) {
+    await http.register(async (app) => {
+      answerOutages(app);
+      webhookRoutes(app, { ...parts, readCallback });
+    });
+  }
   if (config.sourceRoutes) {
     await http.register(async (app) => {
       answerOutages(app);

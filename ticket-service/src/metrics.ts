@@ -1,4 +1,6 @@
 import { AppError } from '@ropeline/core/errors.ts';
+import { type BreakerState, breakerStates } from '@ropeline/core/payments/guarded-provider.ts';
+import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import { problemCodes } from '@ropeline/core/protocol/problem-codes.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
@@ -6,6 +8,7 @@ import type { WorkQueue } from './members/work-queue.ts';
 import type { Offer } from './offers/offer.ts';
 import type { StockSource } from './offers/stock-counts.ts';
 import type { StockStreams } from './offers/stock-streams.ts';
+import type { HeardCallback } from './payments/payment-callbacks.ts';
 import type { SendSignal } from './room-signals/room-signal.ts';
 
 /** Every metric of the ticket service but Node's own. */
@@ -13,6 +16,10 @@ export type Metrics = {
   /** The same sending, counted. */
   readonly counted: (send: SendSignal) => SendSignal;
   readonly observeRequests: (app: FastifyInstance) => void;
+  /** The same provider, its charges counted. */
+  readonly countCharges: (provider: PaymentProvider) => PaymentProvider;
+  readonly showBreaker: (state: BreakerState) => void;
+  readonly countCallback: (outcome: HeardCallback | 'forged' | 'other') => void;
 };
 
 type Watched = {
@@ -51,6 +58,28 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const charges = new Counter({
+    name: 'ticket_payment_charges_total',
+    help: 'Charges asked for, by what the provider said: paid, declined, error, unknown',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const callbacks = new Counter({
+    name: 'ticket_payment_callbacks_total',
+    help: 'Callbacks of the payment provider, by what came of them',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const breaker = new Gauge({
+    name: 'ticket_payment_breaker_state',
+    help: '1 for the state of the circuit breaker before the payment provider, 0 for the others',
+    labelNames: ['state'],
+    registers,
+  });
+  const showBreaker = (state: BreakerState): void => {
+    for (const one of breakerStates) breaker.set({ state: one }, one === state ? 1 : 0);
+  };
+  showBreaker('closed');
   new Gauge({
     name: 'ticket_passwords_running',
     help: 'Passwords being hashed or checked',
@@ -104,6 +133,16 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
         throw error;
       }
     },
+    countCharges: (provider) => ({
+      ...provider,
+      async charge(charge) {
+        const outcome = await provider.charge(charge);
+        charges.inc({ outcome: outcome.kind });
+        return outcome;
+      },
+    }),
+    showBreaker,
+    countCallback: (outcome) => callbacks.inc({ outcome }),
     observeRequests(app) {
       const codes = new WeakMap<FastifyRequest, string>();
       app.addHook('onError', async (request, _reply, error) => {

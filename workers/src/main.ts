@@ -2,7 +2,8 @@ import { ConfigError, loadSettings } from '@ropeline/core/config.ts';
 import { eventLags } from '@ropeline/core/events/consume-events.ts';
 import { Lifecycle, reportReady } from '@ropeline/core/lifecycle.ts';
 import { createLog } from '@ropeline/core/log.ts';
-import { httpProvider } from '@ropeline/core/payments/http-provider.ts';
+import { openProvider } from '@ropeline/core/payments/open-provider.ts';
+import { checkPaymentConfig } from '@ropeline/core/payments/payment-settings.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { countDeadLetters } from '@ropeline/core/postgres/dead-letters.ts';
 import { connectRedis, connectRedisForJobs, untilReady } from '@ropeline/core/redis/connect.ts';
@@ -12,7 +13,7 @@ import { retryDueLetters, type Try, tryLetter } from './dead-letter-tries.ts';
 import { readTallies } from './events/event-tallies.ts';
 import { consumeAll } from './events/event-work.ts';
 import { createMetrics, observeSharedState } from './metrics.ts';
-import { payRefunds } from './refunds.ts';
+import { countOpenPayments, payRefunds } from './refunds.ts';
 import { settings } from './settings.ts';
 import { StockWork } from './stock-work.ts';
 
@@ -23,6 +24,7 @@ const statementTimeoutMs = 5_000;
 
 async function main(): Promise<void> {
   const config = loadSettings(settings, process.env);
+  checkPaymentConfig(config);
   if (process.argv.includes('--check-config')) return;
   const log = createLog('workers', config.logLevel);
   // Shorter than `npm start` waits for a service to stop.
@@ -43,6 +45,7 @@ async function main(): Promise<void> {
   observeSharedState(metrics.registry, {
     backlog: () => work.backlog(),
     deadLetters: () => countDeadLetters(pool),
+    openPayments: () => countOpenPayments(pool),
     eventLags: () => eventLags(pool),
     eventTallies: () => readTallies(pool),
   });
@@ -55,7 +58,7 @@ async function main(): Promise<void> {
   lifecycle.onStop('dead letters', () => letters.stop());
   const consuming = consumeAll(pool, log);
   lifecycle.onStop('events', () => consuming.stop());
-  const provider = httpProvider({ url: config.paymentUrl });
+  const provider = await openProvider(config);
   lifecycle.onStop('payment provider', () => provider.close());
   const refunds = repeat('refunds', refundEveryMs, log, () => payRefunds({ pool, provider, log, metrics }));
   lifecycle.onStop('refunds', () => refunds.stop());

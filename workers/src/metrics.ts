@@ -16,6 +16,8 @@ export type SharedState = {
   /** Entries that are not confirmed yet and the age of the oldest, per partition. */
   readonly backlog: () => Promise<readonly { readonly entries: number; readonly lagMs: number }[]>;
   readonly deadLetters: () => Promise<{ readonly retrying: number; readonly dead: number }>;
+  /** Payments without an end, by state. */
+  readonly openPayments: () => Promise<Readonly<Record<'pending' | 'unknown' | 'refund-due', number>>>;
   /** Age of the oldest event that a consumer has not seen. */
   readonly eventLags: () => Promise<readonly { readonly consumer: string; readonly lagSeconds: number }[]>;
   /** Events there have been, by type. */
@@ -93,6 +95,16 @@ export function observeSharedState(registry: Registry, state: SharedState): void
       if (counts === undefined) return;
       this.set({ state: 'retrying' }, counts.retrying);
       this.set({ state: 'dead' }, counts.dead);
+    },
+  });
+  new Gauge({
+    name: 'ropeline_workers_payments_open',
+    help: 'Payments without an end: pending, unknown, refund-due',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const counts = await state.openPayments().catch(() => ({}));
+      for (const [name, count] of Object.entries(counts)) this.set({ state: name }, count);
     },
   });
   new Gauge({

@@ -44,6 +44,19 @@ export async function payRefunds({ pool, provider, metrics, log }: Parts): Promi
   );
 }
 
+/** Payments that have no end yet, by state. */
+export async function countOpenPayments(
+  pool: Pool,
+): Promise<Readonly<Record<'pending' | 'unknown' | 'refund-due', number>>> {
+  const { rows } = await pool.query<{ state: string; count: number }>(countOpen);
+  const counts = Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+  return { pending: 0, unknown: 0, 'refund-due': 0, ...counts };
+}
+
+const countOpen = `
+  select state, count(*)::integer as count from payments
+  where state in ('pending', 'unknown', 'refund-due') group by state`;
+
 const takeDue = `
   with due as (
     select order_id, attempt from payments

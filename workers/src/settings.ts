@@ -1,3 +1,4 @@
+import { paymentSettings } from '@ropeline/core/payments/payment-settings.ts';
 import { integer, optionalSecret, port, redisAddress, url } from '@ropeline/core/settings.ts';
 import { bindAddress, logLevel, metricsToken } from '@ropeline/core/shared-settings.ts';
 
@@ -12,7 +13,7 @@ export const settings = {
     { min: 1, max: 1_000 },
     { fallback: 400, unit: 'entries' },
   ),
-  paymentUrl: url('PAYMENT_URL', 'the payment provider, for refunds', { fallback: 'http://127.0.0.1:8082' }),
+  ...paymentSettings,
   metricsToken,
   workersToken: optionalSecret(
     'WORKERS_TOKEN',

@@ -1,9 +1,12 @@
 import CircuitBreaker from 'opossum';
-import type { Charge, ChargeOutcome, PaymentProvider, RefundOutcome } from './provider.ts';
+import type { Charge, ChargeOutcome, PaymentProvider } from './provider.ts';
+
+export const breakerStates = ['closed', 'half-open', 'open'] as const;
+export type BreakerState = (typeof breakerStates)[number];
 
 type Options = {
   /** Told when the breaker opens, half-opens and closes. */
-  readonly onChange?: (state: 'open' | 'half-open' | 'closed') => void;
+  readonly onChange?: (state: BreakerState) => void;
   /** Share of failed charges among those of the last ten seconds that opens it. */
   readonly openAtShare?: number;
   /** Fewer charges than this in ten seconds say nothing. */
@@ -49,6 +52,7 @@ export function guardedProvider(
   breaker.on('halfOpen', () => onChange?.('half-open'));
   breaker.on('close', () => onChange?.('closed'));
   return {
+    ...provider,
     async charge(charge) {
       try {
         return await breaker.fire(charge);
@@ -57,8 +61,6 @@ export function guardedProvider(
         return { kind: 'error', detail: 'the circuit breaker is open' };
       }
     },
-    find: (charge) => provider.find(charge),
-    refund: (charge): Promise<RefundOutcome> => provider.refund(charge),
     async close() {
       breaker.shutdown();
       await provider.close();

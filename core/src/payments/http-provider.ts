@@ -1,5 +1,6 @@
 import { Agent, request } from 'undici';
-import type { ChargeOutcome, PaymentProvider, RefundOutcome } from './provider.ts';
+import { callbackSignatureHeader, isSignedCallback } from './callback-signature.ts';
+import type { CallbackReader, ChargeOutcome, PaymentProvider, RefundOutcome } from './provider.ts';
 
 type Options = {
   /** Base address; the calls are `POST <url>/charges` and `POST <url>/refunds`. */
@@ -31,7 +32,9 @@ export function httpProvider({ url, timeoutMs = 5_000, maxConnections = 64 }: Op
   }
 
   return {
-    async charge(charge) {
+    needsMethod: false,
+    async charge({ reference, amountMinor, currency }) {
+      const charge = { reference, amountMinor, currency };
       const signal = AbortSignal.timeout(timeoutMs);
       for (let tries = 1; ; tries += 1) {
         try {
@@ -64,6 +67,19 @@ export function httpProvider({ url, timeoutMs = 5_000, maxConnections = 64 }: Op
       }
     },
     close: () => dispatcher.close(),
+  };
+}
+
+/** Reads the callbacks of the payment simulator. */
+export function httpCallbacks(secret: string): CallbackReader {
+  return ({ headers, body }) => {
+    const signature = headers[callbackSignatureHeader];
+    if (typeof signature !== 'string' || !isSignedCallback(secret, signature, body))
+      return { kind: 'forged' };
+    const { charge } = JSON.parse(body) as { charge?: { reference?: unknown } };
+    return typeof charge?.reference === 'string'
+      ? { kind: 'charge', reference: charge.reference }
+      : { kind: 'other' };
   };
 }
 

@@ -58,6 +58,7 @@ export const problemCodes = {
   'limit-reached': [409, 'The limit is reached'],
   'coupon-closed': [409, 'The coupon is not issued now'],
   'wrong-state': [409, 'The order is in another state'],
+  'bad-signature': [401, 'The signature is not valid'],
   'payment-declined': [402, 'The payment was declined'],
   'hold-expired': [410, 'The hold has expired'],
   'hold-lost': [410, 'The hold was lost'],

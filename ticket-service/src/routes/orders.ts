@@ -54,6 +54,24 @@ const OrderAnswer = Type.Object({
   version: Type.Integer({ description: 'Grows by one with every change' }),
 });
 
+/** No body is as good as an empty one: what is charged is asked for only where the provider needs it. */
+const PayWish = Type.Union(
+  [
+    Type.Object({
+      paymentMethod: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 200,
+          pattern: '^[\\x21-\\x7e]+$',
+          description: "What is charged, in the provider's words: Stripe needs the id of a PaymentMethod",
+        }),
+      ),
+    }),
+    Type.Null(),
+  ],
+  { examples: [{ paymentMethod: 'pm_1Pgc79B7WZ01zgkW' }] },
+);
+
 /** Not `format: 'uuid'`: that takes `urn:uuid:...` too, which Postgres refuses. */
 const OrderId = Type.Object({
   id: Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' }),
@@ -149,7 +167,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
     async (request) => orderAnswer((await own(request, await lookup.find(orderIdIn(request)))).order),
   );
 
-  app.post<{ Params: Static<typeof OrderId> }>(
+  app.post<{ Params: Static<typeof OrderId>; Body: Static<typeof PayWish> | undefined }>(
     '/api/orders/:id/pay',
     {
       preHandler: auth.requireMember,
@@ -159,6 +177,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         description: '202 while it is not known whether the payment went through: ask again.',
         security: security.member,
         params: OrderId,
+        body: PayWish,
         response: {
           200: OrderAnswer,
           202: OrderAnswer,
@@ -177,7 +196,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
     },
     async (request, reply) => {
       const { order } = await own(request, await lookup.findToChange(orderIdIn(request)));
-      return answerPay(await saga.pay(order), reply);
+      return answerPay(await saga.pay(order, request.body?.paymentMethod), reply);
     },
   );
 
@@ -229,6 +248,8 @@ function answerPay(outcome: PayOutcome, reply: FastifyReply): FastifyReply {
       return reply.code(202).header('retry-after', '1').send(orderAnswer(outcome.order));
     case 'declined':
       throw new AppError('payment-declined');
+    case 'method-required':
+      throw new AppError('bad-request', { detail: 'paymentMethod: what is to be charged' });
     case 'unavailable':
       throw new AppError('payment-unavailable', { retryAfterSeconds: 2 });
     case 'hold-expired':

@@ -23,7 +23,13 @@ function fickleProvider(ledger: Ledger, settled: () => boolean): PaymentProvider
   const find = async ({ reference }: Charge): Promise<ChargeOutcome> => ({
     kind: ledger.get(reference) ?? 'unknown',
   });
-  return { charge, find, refund: async () => ({ kind: 'unknown' }), close: async () => undefined };
+  return {
+    needsMethod: false,
+    charge,
+    find,
+    refund: async () => ({ kind: 'unknown' }),
+    close: async () => undefined,
+  };
 }
 
 /** Lets others go first, some times. */

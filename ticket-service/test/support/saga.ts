@@ -75,6 +75,7 @@ export function slowProvider(): PaymentProvider & {
   const calls: ((outcome: ChargeOutcome) => void)[] = [];
   const called = (times: number) => until(() => calls.length >= times);
   return {
+    needsMethod: false,
     charge: () => new Promise((resolve) => calls.push(resolve)),
     find: async () => ({ kind: 'unknown' }),
     refund: async () => ({ kind: 'unknown' }),

@@ -49,7 +49,7 @@ export async function startService(options: Options = {}): Promise<RunningServic
     ...options.env,
   });
   const service = await createTicketService(config, log);
-  const url = await service.http.listen({ host: '127.0.0.1', port: 0 });
+  const url = await service.http.listen({ host: '127.0.0.1', port: config.port });
   return {
     service,
     url,
