@@ -40,6 +40,8 @@ import { settlePayments } from './payments/settler.ts';
 import { createAuth } from './plugins/auth.ts';
 import { RoomSignals } from './room-signals/room-signals.ts';
 import { httpSignals } from './room-signals/send-signal.ts';
+import { Books } from './source-systems/books.ts';
+import { SourceOffers } from './source-systems/source-offers.ts';
 
 export type TicketService = {
   /** All routes; not listening yet. */
@@ -103,6 +105,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   const orders = new StockOrders(stock);
   const lookup = new OrderLookup(orders, new OrderRows(pool));
   const payments = new PaymentRows(pool, () => gate.stock.epoch, config.paymentTimeoutMs);
+  const desk = new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 });
   const saga = new OrderSaga({ orders, lookup, payments, provider, log });
   if (config.settlePayments) {
     const settler = settlePayments({ payments, lookup, saga, log });
@@ -128,7 +131,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     takenNames: new TakenNames(() => gate.stock),
     stock,
     streams,
-    desk: new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 }),
+    desk,
     lookup,
     saga,
     readCallback: await openCallbacks(config),
@@ -136,6 +139,9 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     products: new Products(stock),
     coupons: new CouponDesk(stock),
     couponBook: new CouponBook({ pool, catalog, stock, lookup }),
+    pool,
+    sources: new SourceOffers(pool, catalog),
+    books: new Books({ pool, desk, lookup, saga }),
   });
   onStop(() => http.close());
   return { http, stop };

@@ -1,6 +1,7 @@
 import { addProbes, createHttp } from '@ropeline/core/http/fastify.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { CallbackReader } from '@ropeline/core/payments/provider.ts';
+import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import type { Redis } from '@ropeline/core/redis/connect.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
@@ -35,6 +36,8 @@ import { sessionRoutes } from './routes/sessions.ts';
 import { sourceRoutes } from './routes/source-routes.ts';
 import { unitMapRoutes } from './routes/unit-maps.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
+import type { Books } from './source-systems/books.ts';
+import type { SourceOffers } from './source-systems/source-offers.ts';
 
 type Parts = {
   readonly config: Config;
@@ -61,6 +64,9 @@ type Parts = {
   readonly products: Products;
   readonly coupons: CouponDesk;
   readonly couponBook: CouponBook;
+  readonly pool: Pool;
+  readonly sources: SourceOffers;
+  readonly books: Books;
 };
 
 /** Every route of the ticket service, not listening. */
@@ -70,6 +76,7 @@ export async function buildHttp(parts: Parts): Promise<FastifyInstance> {
   const http = createHttp({ log: parts.log, trustProxy: config.trustedProxies });
   http.decorateRequest('member', null);
   http.decorateRequest('entry', null);
+  http.decorateRequest('offer', null);
   takeEmptyBodies(http);
   parts.metrics.observeRequests(http);
   addProbes(http, { ...parts, metricsToken, remarks: durability === 'relaxed' ? { durability } : {} });

@@ -5,6 +5,7 @@ import { type OrderRecord, orderFields } from '@ropeline/core/stock/order-record
 import { partitionsOf, type Sharded, shareOf } from '@ropeline/core/stock/shards.ts';
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import { partitionOfEntry, type StockKeys } from '@ropeline/core/stock/stock-keys.ts';
+import { holderOfOrder } from '../entries/entry-guard.ts';
 import { decodeOrderRow, type OrderRow, orderColumns, selectOrders } from '../orders/order-rows.ts';
 
 type Offer = Sharded & { readonly capacity: number };
@@ -150,14 +151,14 @@ async function restorePage(
   for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
 }
 
-/** Whoever ordered with an entry holds it. */
 async function bindEntries(stock: StockClient, orders: readonly OrderRecord[]): Promise<void> {
   await Promise.all(
     orders
       .filter(({ entry }) => entry !== '')
-      .map(({ entry, memberId }) => {
+      .map((order) => {
+        const { entry } = order;
         const keys = stock.keysOf(partitionOfEntry(entry, stock.partitions));
-        return stock.redis.set(keys.entry(entry), memberId, 'PX', keptMs, 'NX');
+        return stock.redis.set(keys.entry(entry), holderOfOrder(order), 'PX', keptMs, 'NX');
       }),
   );
 }

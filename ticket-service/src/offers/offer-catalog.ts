@@ -1,7 +1,8 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
-import { type CouponOffer, type CouponTerms, isCoupon, type Offer, type Seat } from './offer.ts';
+import { LastBegun } from './last-begun.ts';
+import { type CouponOffer, type CouponTerms, couponIn, isCoupon, type Offer, type Seat } from './offer.ts';
 
 const refreshMs = 5_000;
 
@@ -15,6 +16,7 @@ export class OfferCatalog {
   readonly #onNew: () => Promise<void>;
   /** Offers of the first read, and those that `onNew` was called for. */
   readonly #known = new Set<number>();
+  readonly #readings = new LastBegun();
   #offers = new Map<number, Offer>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -68,9 +70,7 @@ export class OfferCatalog {
 
   /** Throws 404 `unknown-offer`, also for one that was withdrawn and for an offer that is no coupon. */
   coupon(id: number): CouponOffer {
-    const offer = this.onSale(id);
-    if (!isCoupon(offer)) throw new AppError('unknown-offer');
-    return offer;
+    return couponIn(this.onSale(id));
   }
 
   /** Throws 404 `unknown-offer`, also for one that was withdrawn. */
@@ -88,8 +88,10 @@ export class OfferCatalog {
   }
 
   async #read(): Promise<void> {
+    const isLatest = this.#readings.begin();
     const { rows } = await this.#pool.query<OfferRow>(selectOffers);
     const seats = await this.#readSeats(rows);
+    if (!isLatest()) return;
     this.#offers = new Map(
       rows.map((row) => [
         row.id,

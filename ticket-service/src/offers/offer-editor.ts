@@ -23,7 +23,7 @@ export type NewOffer = {
   readonly nights: Offer['nights'];
   /** Makes the pool a coupon. */
   readonly coupon?: CouponTerms;
-  readonly hostId: string;
+  readonly hostId: Offer['hostId'];
 };
 
 export type OfferPatch = Partial<

@@ -1,3 +1,5 @@
+import { AppError } from '@ropeline/core/errors.ts';
+
 /** What is sold. Counts, price and rules come from Postgres; how many are left is the stock Redis's to say. */
 export type Offer = {
   readonly id: number;
@@ -59,4 +61,10 @@ export type CouponOffer = Offer & { readonly coupon: CouponTerms };
 
 export function isCoupon(offer: Offer): offer is CouponOffer {
   return offer.coupon !== null;
+}
+
+/** Throws 404 `unknown-offer` for an offer that is no coupon. */
+export function couponIn(offer: Offer): CouponOffer {
+  if (!isCoupon(offer)) throw new AppError('unknown-offer');
+  return offer;
 }

@@ -1,7 +1,7 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import { entryCookie, entryHeader } from '@ropeline/core/protocol/entry.ts';
 import type { FastifyRequest } from 'fastify';
-import type { EntryGuard } from '../entries/entry-guard.ts';
+import { type EntryGuard, technicalHolder } from '../entries/entry-guard.ts';
 import { type AccessTokens, type Member, type Role, roles } from '../members/access-tokens.ts';
 import type { Offer } from '../offers/offer.ts';
 
@@ -32,6 +32,10 @@ export type Auth = {
   readonly requireEntry: (
     offerOf: (request: FastifyRequest) => Offer,
   ) => (request: FastifyRequest) => Promise<void>;
+  /** preHandler: the same where calls come without a member's token; the entry is then bound to itself. */
+  readonly requireTechnicalEntry: (
+    offerOf: (request: FastifyRequest) => Offer,
+  ) => (request: FastifyRequest) => Promise<void>;
 };
 
 type Options = {
@@ -41,6 +45,18 @@ type Options = {
 };
 
 export function createAuth({ tokens, entries }: Options): Auth {
+  const entryFor =
+    (
+      offerOf: (request: FastifyRequest) => Offer,
+      holderOf: (request: FastifyRequest, jti: string) => string,
+    ) =>
+    async (request: FastifyRequest): Promise<void> => {
+      const offer = offerOf(request);
+      if (entries === undefined) return;
+      request.entry = await entries.admit(offer, entryTokens(request, offer), (jti) =>
+        holderOf(request, jti),
+      );
+    };
   return {
     async requireMember(request) {
       request.member = await memberOf(tokens, bearer(request));
@@ -48,11 +64,8 @@ export function createAuth({ tokens, entries }: Options): Auth {
     requireRole: (wanted) => async (request) => {
       if (roles.indexOf(memberIn(request).role) < roles.indexOf(wanted)) throw new AppError('role-required');
     },
-    requireEntry: (offerOf) => async (request) => {
-      const offer = offerOf(request);
-      if (entries !== undefined)
-        request.entry = await entries.admit(offer, entryTokens(request, offer), holder(request));
-    },
+    requireEntry: (offerOf) => entryFor(offerOf, (request) => memberIn(request).id),
+    requireTechnicalEntry: (offerOf) => entryFor(offerOf, (_request, jti) => technicalHolder(jti)),
   };
 }
 
@@ -67,10 +80,6 @@ export async function memberOf(tokens: AccessTokens, token: string | undefined):
 export function memberIn(request: FastifyRequest): Member {
   if (request.member === null) throw new AppError('login-required');
   return request.member;
-}
-
-function holder(request: FastifyRequest): string {
-  return memberIn(request).id;
 }
 
 function bearer(request: FastifyRequest): string | undefined {

@@ -141,7 +141,7 @@ it('loses none and doubles none when the service is killed among the requests an
   const databaseUrl = await freshDatabase();
   const log = createLog('test', 'error');
   await runMigrations(databaseUrl, log);
-  await seedDemo({ databaseUrl, log, members: 1 });
+  await seedDemo({ databaseUrl, log, members: 1, sourceSystems: false });
   const pool = cleanedUp(new pg.Pool({ connectionString: databaseUrl, max: 1 }), (it) => it.end());
   const { rows } = await pool.query(
     `with offer as (

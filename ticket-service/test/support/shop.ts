@@ -41,6 +41,7 @@ const insertOffers = `
     (13, 'pool', 'old', 5, 10, 'KRW', '{demo}', null, now() - interval '2 days')`;
 
 type Options = {
+  readonly sourceSystems?: boolean;
   /** The provider calls the shop back, signed with {@link callbackSecret}. */
   readonly callbacks?: boolean;
 };
@@ -49,7 +50,7 @@ export const callbackSecret = 'a secret of the callbacks, of 32 bytes or more';
 /** The ticket service with a payment provider of its own, for one test. */
 export async function openShop(
   env: Record<string, string> = {},
-  { callbacks = false }: Options = {},
+  { callbacks = false, ...options }: Options = {},
 ): Promise<Shop> {
   const folder = cleanedUp(mkdtempSync(join(tmpdir(), 'ropeline-shop-')), (path) =>
     rmSync(path, { recursive: true, force: true }),
@@ -70,6 +71,7 @@ export async function openShop(
   await pool.query(insertOffers);
   const running = cleanedUp(
     await startService({
+      ...options,
       databaseUrl,
       env: { TICKET_PORT: port, PAYMENT_URL: payments.url, ...secret, ...env },
     }),
