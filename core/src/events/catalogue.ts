@@ -24,6 +24,12 @@ const PaymentData = Type.Object({
   currency: Currency,
 });
 
+const CouponData = Type.Object({
+  couponId: Type.Integer({ minimum: 1 }),
+  memberId: Type.String(),
+  orderId: Type.String({ format: 'uuid', description: 'The order by which it was issued' }),
+});
+
 const StockData = Type.Object({
   offerId: Type.Integer({ minimum: 1 }),
   capacity: Type.Integer({ minimum: 0 }),
@@ -52,6 +58,7 @@ export const eventCatalogue = {
   'order.completed': { schemaVersion: 1, when: 'Sold', data: OrderData },
   'order.cancelled': { schemaVersion: 1, when: 'Cancelled or declined: units are free', data: OrderData },
   'order.expired': { schemaVersion: 1, when: 'The hold ran out: units are free', data: OrderData },
+  'coupon.issued': { schemaVersion: 1, when: 'A member has a coupon', data: CouponData },
   'payment.begun': { schemaVersion: 1, when: 'The provider is about to be asked', data: PaymentData },
   'payment.paid': { schemaVersion: 1, when: 'The provider has the money', data: PaymentData },
   'payment.declined': { schemaVersion: 1, when: 'The attempt charged nothing', data: PaymentData },
@@ -72,7 +79,7 @@ export type RopelineEvent = {
   readonly type: EventType;
   readonly schemaVersion: number;
   readonly correlationId: string;
-  /** What changed: `order`, `payment-<attempt>`, `stock`, `offer`, within the correlation id. */
+  /** What changed: `order`, `coupon`, `payment-<attempt>`, `stock`, `offer`, within the correlation id. */
   readonly aggregate: string;
   /** Grows by one with every change of the aggregate. */
   readonly version: number;

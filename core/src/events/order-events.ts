@@ -25,6 +25,31 @@ export async function emitOrderEvents(client: PoolClient, orders: readonly Order
       orders.map((order) => JSON.stringify(dataOf(order))),
     ],
   });
+  await emitCouponEvents(
+    client,
+    orders.filter(({ state, version }) => state === 'COMPLETED' && version === 1),
+  );
+}
+
+/** What is complete at once may be a coupon: that its member has it is an event beside the order's. */
+async function emitCouponEvents(client: PoolClient, orders: readonly OrderRecord[]): Promise<void> {
+  if (orders.length === 0) return;
+  await client.query({
+    name: 'emit-coupon-events',
+    text: `insert into events (correlation_id, aggregate, version, type, schema_version, occurred_at, data)
+      select order_id, 'coupon', 1, 'coupon.issued', 1, to_timestamp(occurred_at / 1000.0),
+        jsonb_build_object('couponId', offer_id, 'memberId', member_id, 'orderId', order_id)
+      from unnest($1::text[], $2::integer[], $3::text[], $4::bigint[])
+        as given (order_id, offer_id, member_id, occurred_at)
+      join coupons using (offer_id)
+      on conflict do nothing`,
+    values: [
+      orders.map(({ orderId }) => orderId),
+      orders.map(({ offerId }) => offerId),
+      orders.map(({ memberId }) => memberId),
+      orders.map(({ updatedAt }) => updatedAt),
+    ],
+  });
 }
 
 function dataOf({ idempotencyKey: _, bodyHash: __, ...data }: OrderRecord): OrderData {

@@ -83,6 +83,16 @@ it('every change emits an event that its published schema accepts, and every eve
   });
   await call(shop.running, offer, { method: 'DELETE', headers: host });
 
+  await shop.pool.query(`
+    insert into offers (offer_id, kind, title, capacity, price_minor, currency, rooms)
+      values (31, 'pool', 'A coupon', 3, 0, 'KRW', '{demo}');
+    insert into coupons (offer_id) values (31)`);
+  await until(
+    async () =>
+      (await call(shop.running, '/api/coupons/31/issue', { method: 'POST', headers: bearer(token) }))
+        .status === 202,
+  );
+
   const complete = async () => {
     const events = await emitted(shop);
     const types = new Set(events.map(({ type }) => type));

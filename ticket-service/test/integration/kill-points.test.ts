@@ -78,10 +78,13 @@ const deeds: readonly Deed[] = [
     ends: 'CANCELLED',
   },
   {
-    at: { name: 'after it is noted that nothing was charged', ...settled },
+    at: {
+      name: 'after it is noted that nothing was charged',
+      ...afterSql(`update payments set state = 'declined'`),
+    },
     does: 'pay',
     provider: { errorShare: 1 },
-    ends: 'CANCELLED',
+    ends: 'RESERVED',
   },
   {
     at: { name: 'after the order is held again', ...afterScript('release_payment') },

@@ -3,9 +3,8 @@ import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import { type Repeated, repeat } from '@ropeline/core/repeat.ts';
 import { eventTallies } from './event-tallies.ts';
-import { owedRefunds } from './owed-refunds.ts';
 
-export const eventConsumers: readonly EventConsumer[] = [owedRefunds, eventTallies];
+export const eventConsumers: readonly EventConsumer[] = [eventTallies];
 
 const everyMs = 250;
 
