@@ -11,6 +11,7 @@ import { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import { durabilityProblems } from './durability.ts';
 import { rebuildStock } from './rebuild-stock.ts';
 import type { Replicas } from './replicas.ts';
+import { lockStock } from './stock-lock.ts';
 import { lossOf } from './stock-loss.ts';
 
 type Options = {
@@ -25,9 +26,6 @@ type Options = {
   readonly prepare: (stock: StockClient) => Promise<void>;
   readonly retryMs?: number;
 };
-
-/** Any number that all ticket services agree on. */
-const advisoryLock = 7_206_001;
 
 /**
  * Decides whether this service may sell. It may while the stock Redis is durable and holds the data set that was
@@ -141,7 +139,7 @@ export class StockGate {
     const { redis, postgres, log } = this.#options;
     await inTransaction(postgres, async (transaction) => {
       // Somebody else may build it while this one waits for the lock.
-      await transaction.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
+      await lockStock(transaction);
       const loss = await lossOf(client, transaction);
       if (loss === undefined) {
         if ((await readLife(transaction)) === undefined) await beginLife(transaction, client.epoch);
@@ -153,10 +151,8 @@ export class StockGate {
       const epoch = randomBytes(8).toString('hex');
       await beginLife(transaction, epoch);
       const { rowCount } = await transaction.query('select 1 from orders limit 1');
-      if (rowCount !== 0) {
-        log.warn({ loss }, 'the stock Redis was lost: it is built anew from Postgres');
-        await rebuildStock(transaction, client);
-      }
+      if (rowCount !== 0) log.warn({ loss }, 'the stock Redis was lost: it is built anew from Postgres');
+      await rebuildStock(transaction, client);
       for (const keys of client.keys) await redis.set(keys.epoch, epoch);
     });
     if (!(await client.reopen())) throw new Error('the stock was lost again');
