@@ -10,13 +10,14 @@ import { until } from './until.ts';
 type Fixtures = { readonly resources: Record<string, Record<string, unknown>> };
 
 /**
- * stripe-mock on a free port until the end of the test; its address. It checks every request against Stripe's API
+ * stripe-mock on the port, else on a free one, until the end of the test. It checks every request against Stripe's API
  * description, keeps nothing, and answers with its fixtures, changed as `changes` says (by resource).
  */
 export async function startStripeMock(
   mock: Exclude<StripeMock, { missing: string }>,
   changes: Record<string, Record<string, unknown>> = {},
-): Promise<string> {
+  port?: number,
+): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
   const folder = cleanedUp(mkdtempSync(join(tmpdir(), 'ropeline-stripe-')), (path) =>
     rmSync(path, { recursive: true, force: true }),
   );
@@ -26,12 +27,15 @@ export async function startStripeMock(
   }
   const file = join(folder, 'fixtures.json');
   writeFileSync(file, JSON.stringify(fixtures));
-  const address = `127.0.0.1:${await freePort()}`;
-  const child = startChild(mock.binary, ['-http-addr', address, '-fixtures', file]);
-  cleanedUp(child.process, (it) => stopChild(it, 'SIGKILL'));
+  const address = `127.0.0.1:${port ?? (await freePort())}`;
+  // It serves HTTPS too, on a fixed port unless told where.
+  const ports = ['-http-addr', address, '-https-addr', '127.0.0.1:0'];
+  const child = startChild(mock.binary, [...ports, '-fixtures', file]);
+  const stop = (): Promise<void> => stopChild(child.process, 'SIGKILL');
+  cleanedUp(stop, (it) => it());
   await until(async () => {
     if (child.process.exitCode !== null) throw new Error(`stripe-mock died:\n${child.tail()}`);
     return (await fetch(`http://${address}/v1/charges`)).status === 401;
   });
-  return `http://${address}`;
+  return { url: `http://${address}`, stop };
 }

@@ -44,7 +44,8 @@ export async function createApp({
   app.addHook('onClose', () => callbacks.stop());
   await app.register(async (routes) => {
     const fate = () => countFate(fates.next(current.behaviour));
-    addChargeRoutes(routes, { ledger, callbacks, fate, current });
+    const refundFate = () => fates.nextRefund(current.behaviour);
+    addChargeRoutes(routes, { ledger, callbacks, fate, refundFate, current });
     addBehaviourRoutes(routes, current);
   });
   addProbes(app, { registry, notReady: () => [], metricsToken });

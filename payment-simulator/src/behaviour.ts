@@ -17,6 +17,7 @@ export const Behaviour = Type.Object(
     resetShare: Type.Number({ ...share, description: 'Charged, and then the connection is cut' }),
     lateShare: Type.Number({ ...share, description: 'Charged and answered only after `lateMs`' }),
     lateMs: Type.Integer({ minimum: 0, maximum: 60_000, description: 'Longer than callers wait' }),
+    refundFailShare: Type.Number({ ...share, description: 'Refunds that fail; every second one is made' }),
     callbackDelayMs: Type.Integer({
       minimum: 0,
       maximum: 600_000,
@@ -37,6 +38,7 @@ export const harmless: Behaviour = {
   resetShare: 0,
   lateShare: 0,
   lateMs: 10_000,
+  refundFailShare: 0,
   callbackDelayMs: 1_000,
   callbackDuplicateShare: 0,
   callbackLossShare: 0,
@@ -47,12 +49,22 @@ export const fateShares = ['errorShare', 'hangShare', 'declineShare', 'resetShar
 
 export type Fate = 'paid' | 'declined' | 'error' | 'hang-paid' | 'hang-lost' | 'reset-paid' | 'late-paid';
 
-/** Decides what becomes of new charges; the same seed and behaviour give the same series. */
+export type RefundFate = 'made' | 'made-unanswered' | 'failed';
+
+/** Decides what becomes of new charges and of refunds; the same seed and behaviour give the same series. */
 export class Fates {
   readonly #chance: Chance;
+  readonly #refundChance: Chance;
 
   constructor(seed: number) {
     this.#chance = chanceFrom(seed);
+    // A series of its own: how many refunds there are must not change what becomes of charges.
+    this.#refundChance = chanceFrom(seed + 2);
+  }
+
+  nextRefund({ refundFailShare }: Behaviour): RefundFate {
+    if (this.#refundChance() >= refundFailShare) return 'made';
+    return this.#refundChance() < 0.5 ? 'made-unanswered' : 'failed';
   }
 
   next(behaviour: Behaviour): Fate {

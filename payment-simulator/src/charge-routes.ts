@@ -3,7 +3,7 @@ import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import type { Behaviour, Fate } from './behaviour.ts';
+import type { Behaviour, Fate, RefundFate } from './behaviour.ts';
 import type { Callbacks } from './callbacks.ts';
 import { Charge, type Ledger, Summary } from './ledger.ts';
 
@@ -30,6 +30,8 @@ type Deps = {
   readonly callbacks: Callbacks;
   /** Drawn for each charge whose reference is free. */
   readonly fate: () => Fate;
+  /** Drawn for each call. */
+  readonly refundFate: () => RefundFate;
   readonly current: { readonly behaviour: Behaviour };
 };
 
@@ -39,7 +41,10 @@ type Deps = {
  * - 500 with `charged: false`: this call charged nothing
  * - no answer: charged or not, or not yet; `GET /charges?reference=` tells what was, the same charge sent again what is
  */
-export function addChargeRoutes(app: FastifyInstance, { ledger, callbacks, fate, current }: Deps): void {
+export function addChargeRoutes(
+  app: FastifyInstance,
+  { ledger, callbacks, fate, refundFate, current }: Deps,
+): void {
   const hung = new Set<FastifyReply>();
   app.addHook('preClose', async () => {
     for (const reply of hung) reply.raw.destroy();
@@ -104,14 +109,16 @@ export function addChargeRoutes(app: FastifyInstance, { ledger, callbacks, fate,
       schema: {
         summary: 'Refund a paid charge, once',
         body: ByReference,
-        response: { 200: Charge, ...problems('bad-request', 'not-found', 'wrong-state') },
+        response: { 200: Charge, ...problems('bad-request', 'not-found', 'wrong-state', 'unavailable') },
       },
     },
-    async ({ body }) => {
+    async ({ body }, reply) => {
+      const fated = refundFate();
+      if (fated === 'failed') throw new AppError('unavailable', { retryAfterSeconds: 1 });
       const { charge, isNew } = await ledger.refund(body.reference);
       if (charge !== undefined) {
         if (isNew) callbacks.tell(charge);
-        return charge;
+        return fated === 'made' ? charge : cut(reply);
       }
       if (!ledger.has(body.reference)) return notFound(body.reference);
       throw new AppError('wrong-state', { detail: 'a declined charge has nothing to refund' });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCommand } from './find-command.ts';
 
@@ -25,13 +25,21 @@ export function supplyStripeMock(root: string): StripeMock {
       env: { ...process.env, GOFLAGS: '-mod=readonly' },
       encoding: 'utf8',
     });
-  mkdirSync(folder, { recursive: true });
+  // Others may build at the same time: whoever is first puts the whole folder in place.
+  const draft = `${folder}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
   const path = 'github.com/stripe/stripe-mock';
-  const build = go('build', '-trimpath', '-o', built.binary, path);
+  const build = go('build', '-trimpath', '-o', join(draft, 'stripe-mock'), path);
   const source = go('list', '-m', '-f', '{{.Dir}}', path);
   if (build.status !== 0 || source.status !== 0) {
     return { missing: `it could not be built: ${(build.stderr || source.stderr).trim().split('\n').at(-1)}` };
   }
-  cpSync(join(source.stdout.trim(), 'embedded', 'openapi', 'fixtures3.json'), built.fixtures);
+  cpSync(join(source.stdout.trim(), 'embedded', 'openapi', 'fixtures3.json'), join(draft, 'fixtures.json'));
+  try {
+    renameSync(draft, folder);
+  } catch (error) {
+    rmSync(draft, { recursive: true });
+    if (!existsSync(built.fixtures)) throw error;
+  }
   return built;
 }

@@ -76,11 +76,18 @@ export function httpCallbacks(secret: string): CallbackReader {
     const signature = headers[callbackSignatureHeader];
     if (typeof signature !== 'string' || !isSignedCallback(secret, signature, body))
       return { kind: 'forged' };
-    const { charge } = JSON.parse(body) as { charge?: { reference?: unknown } };
-    return typeof charge?.reference === 'string'
-      ? { kind: 'charge', reference: charge.reference }
-      : { kind: 'other' };
+    const reference = referenceIn(body);
+    return reference === undefined ? { kind: 'other' } : { kind: 'charge', reference };
   };
+}
+
+function referenceIn(body: string): string | undefined {
+  try {
+    const { charge } = JSON.parse(body) as { charge?: { reference?: unknown } };
+    return typeof charge?.reference === 'string' ? charge.reference : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** 4xx that only say "not now". */

@@ -12,7 +12,7 @@ const charge = { reference, amountMinor: 1_500, currency: 'KRW', method: 'pm_car
 /** The provider on a stripe-mock whose PaymentIntents are as told, our reference in them. */
 async function open(intent: Record<string, unknown>) {
   if ('missing' in mock) throw new Error(mock.missing);
-  const url = await startStripeMock(mock, {
+  const { url } = await startStripeMock(mock, {
     payment_intent: { metadata: { ropeline_reference: reference }, last_payment_error: null, ...intent },
   });
   return stripeProvider({ url, secretKey: 'sk_test_123' });

@@ -106,6 +106,25 @@ describe('a refund', () => {
 });
 
 describe('told to misbehave, it', () => {
+  test('fails refunds, some of them made; asked again each is made once', async () => {
+    const service = await start();
+    const references = Array.from({ length: 12 }, (_, at) => `r${at}`);
+    for (const reference of references) await charge(service, reference);
+    await behave(service, { refundFailShare: 1 });
+    const refund = (reference: string) => call(`${service.url}/refunds`, 'POST', { reference });
+    const failed = await Promise.allSettled(references.map(refund));
+    expect(failed.flatMap((it) => (it.status === 'fulfilled' ? [it.value.status] : []))).not.toContain(200);
+    const { refunded } = (await ledger(service)).body as { refunded: number };
+    expect(refunded).toBe(failed.filter(({ status }) => status === 'rejected').length);
+    expect(refunded).toBeGreaterThan(0);
+    expect(refunded).toBeLessThan(12);
+    await behave(service, { refundFailShare: 0 });
+    expect((await Promise.all(references.map(refund))).map(({ status }) => status)).toEqual(
+      Array(12).fill(200),
+    );
+    expect((await ledger(service)).body).toMatchObject({ paid: 0, refunded: 12 });
+  });
+
   test('declines the share it was told, and a declined reference stays declined', async () => {
     const service = await start();
     await behave(service, { declineShare: 0.2 });

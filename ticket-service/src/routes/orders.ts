@@ -39,20 +39,36 @@ const OrderWish = Type.Union(
   },
 );
 
-const OrderAnswer = Type.Object({
-  orderId: Type.String(),
-  offerId: Type.Integer(),
-  state: Type.Enum(orderStates),
-  units: Type.Union([Type.Integer(), Type.Array(Type.String())], {
-    description: 'How many, of a `pool`; which, of `seats` and `nights`',
-  }),
-  amount: Type.Object({ minor: Type.Integer(), currency: Type.String() }),
-  holdUntil: Type.Integer({
-    description: 'Unix ms; of RESERVED orders, when the units come free unless paid',
-  }),
-  createdAt: Type.Integer({ description: 'Unix ms' }),
-  version: Type.Integer({ description: 'Grows by one with every change' }),
-});
+const OrderAnswer = Type.Object(
+  {
+    orderId: Type.String(),
+    offerId: Type.Integer(),
+    state: Type.Enum(orderStates),
+    units: Type.Union([Type.Integer(), Type.Array(Type.String())], {
+      description: 'How many, of a `pool`; which, of `seats` and `nights`',
+    }),
+    amount: Type.Object({ minor: Type.Integer(), currency: Type.String() }),
+    holdUntil: Type.Integer({
+      description: 'Unix ms; of RESERVED orders, when the units come free unless paid',
+    }),
+    createdAt: Type.Integer({ description: 'Unix ms' }),
+    version: Type.Integer({ description: 'Grows by one with every change' }),
+  },
+  {
+    examples: [
+      {
+        orderId: '019a9d3c-5b1e-7f00-8a21-6d2c5e9b3f02',
+        offerId: 1,
+        state: 'RESERVED',
+        units: 2,
+        amount: { minor: 100_000, currency: 'KRW' },
+        holdUntil: 1_795_272_300_000,
+        createdAt: 1_795_272_000_000,
+        version: 1,
+      },
+    ],
+  },
+);
 
 /** No body is as good as an empty one: what is charged is asked for only where the provider needs it. */
 const PayWish = Type.Union(

@@ -12,10 +12,12 @@ const wild = {
   resetShare: 0.15,
   lateShare: 0.15,
   lateMs: 600,
+  refundFailShare: 0.4,
   callbackDelayMs: 400,
   callbackDuplicateShare: 0.5,
   callbackLossShare: 0.2,
 };
+/** Charges go well again; refunds go on failing. */
 const calm = { latencyMs: 0, declineShare: 0, errorShare: 0, hangShare: 0, resetShare: 0, lateShare: 0 };
 const some = <T>(all: readonly T[]): T => all[Math.floor(Math.random() * all.length)] as T;
 
