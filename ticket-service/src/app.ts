@@ -38,6 +38,7 @@ import { PaymentCallbacks } from './payments/payment-callbacks.ts';
 import { PaymentRows } from './payments/payment-rows.ts';
 import { settlePayments } from './payments/settler.ts';
 import { createAuth } from './plugins/auth.ts';
+import { startReconciler } from './reconciler/reconciler.ts';
 import { RoomSignals } from './room-signals/room-signals.ts';
 import { httpSignals } from './room-signals/send-signal.ts';
 import { Books } from './source-systems/books.ts';
@@ -103,13 +104,22 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   const provider = metrics.countCharges(guarded);
   onStop(() => provider.close());
   const orders = new StockOrders(stock);
-  const lookup = new OrderLookup(orders, new OrderRows(pool));
+  const rows = new OrderRows(pool);
+  const lookup = new OrderLookup(orders, rows);
   const payments = new PaymentRows(pool, () => gate.stock.epoch, config.paymentTimeoutMs);
   const desk = new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 });
   const saga = new OrderSaga({ orders, lookup, payments, provider, log });
   if (config.settlePayments) {
     const settler = settlePayments({ payments, lookup, saga, log });
     onStop(() => settler.stop());
+  }
+
+  const editor = new OfferEditor({ pool, inventory: stock, catalog });
+  if (config.reconcileSeconds > 0) {
+    const { found } = metrics;
+    const everyMs = config.reconcileSeconds * 1_000;
+    const reconciler = startReconciler({ pool, inventory: stock, orders, rows, editor, log, found, everyMs });
+    onStop(() => reconciler.stop());
   }
 
   const stopSignals = startSignals();
@@ -127,7 +137,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     logIn: new LogIn({ pool, passwords: new Passwords(hashing), wrong: new WrongPasswords(redis) }),
     sessions: new Sessions(pool),
     catalog,
-    editor: new OfferEditor({ pool, inventory: stock, catalog }),
+    editor,
     takenNames: new TakenNames(() => gate.stock),
     stock,
     streams,
@@ -137,7 +147,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     readCallback: await openCallbacks(config),
     callbacks: new PaymentCallbacks({ payments, provider, lookup, saga }),
     products: new Products(stock),
-    coupons: new CouponDesk(stock),
+    coupons: new CouponDesk(stock, metrics.countIssue),
     couponBook: new CouponBook({ pool, catalog, stock, lookup }),
     pool,
     sources: new SourceOffers(pool, catalog),

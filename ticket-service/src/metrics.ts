@@ -4,6 +4,7 @@ import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import { problemCodes } from '@ropeline/core/protocol/problem-codes.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { IssueOutcome } from './coupons/coupon-desk.ts';
 import type { WorkQueue } from './members/work-queue.ts';
 import type { Offer } from './offers/offer.ts';
 import type { StockSource } from './offers/stock-counts.ts';
@@ -15,7 +16,10 @@ import type { SendSignal } from './room-signals/room-signal.ts';
 export type Metrics = {
   /** The same sending, counted. */
   readonly counted: (send: SendSignal) => SendSignal;
+  readonly countIssue: (outcome: IssueOutcome) => void;
   readonly observeRequests: (app: FastifyInstance) => void;
+  /** The reconciler found something. */
+  readonly found: (finding: string) => void;
   /** The same provider, its charges counted. */
   readonly countCharges: (provider: PaymentProvider) => PaymentProvider;
   readonly showBreaker: (state: BreakerState) => void;
@@ -52,6 +56,12 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     labelNames: ['call', 'outcome'],
     registers,
   });
+  const findings = new Counter({
+    name: 'ticket_reconciler_findings_total',
+    help: 'Differences between Redis and Postgres that the reconciler found: told, restored, capacity (mended), differs',
+    labelNames: ['finding'],
+    registers,
+  });
   const signals = new Counter({
     name: 'ticket_room_signals_total',
     help: 'Stock signals to rooms, by outcome (taken, failed)',
@@ -61,6 +71,12 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
   const charges = new Counter({
     name: 'ticket_payment_charges_total',
     help: 'Charges asked for, by what the provider said: paid, declined, error, unknown',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const issues = new Counter({
+    name: 'ticket_coupon_issues_total',
+    help: 'Coupons asked for, by what came of it: issued, already, gone',
     labelNames: ['outcome'],
     registers,
   });
@@ -124,6 +140,7 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     },
   });
   return {
+    found: (finding) => findings.inc({ finding }),
     counted: (send) => async (room, stock) => {
       try {
         await send(room, stock);
@@ -142,6 +159,7 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
       },
     }),
     showBreaker,
+    countIssue: (outcome) => issues.inc({ outcome }),
     countCallback: (outcome) => callbacks.inc({ outcome }),
     observeRequests(app) {
       const codes = new WeakMap<FastifyRequest, string>();
@@ -167,6 +185,8 @@ const orderCalls = new Map([
   ['POST /api/orders/:id/pay', 'pay'],
   ['POST /api/orders/:id/cancel', 'cancel'],
   ['POST /ticket/reserve/:ticketId', 'sell'],
+  ['POST /api/reservations/:musicalId', 'sell'],
+  ['POST /books', 'book'],
 ]);
 
 function successOf(statusCode: number): string {

@@ -30,14 +30,23 @@ const mostTries = 10;
  */
 export class CouponDesk {
   readonly #inventory: Inventory;
+  readonly #count: (outcome: IssueOutcome) => void;
 
-  constructor(inventory: Inventory) {
+  /** `count` is told every outcome. */
+  constructor(inventory: Inventory, count: (outcome: IssueOutcome) => void) {
     this.#inventory = inventory;
+    this.#count = count;
   }
 
   /** Throws 409 `coupon-closed` before and after its time, 503 when it is not known what came of it: ask again. */
   async issue(wish: Wish): Promise<IssueOutcome> {
     requireOpen(wish.offer.coupon);
+    const outcome = await this.#issue(wish);
+    this.#count(outcome);
+    return outcome;
+  }
+
+  async #issue(wish: Wish): Promise<IssueOutcome> {
     let answer = await this.#take(wish);
     // Nobody holds coupons for payment: what is held is on its way from one shard to another.
     for (let tries = 1; answer.kind === 'all-held' && tries < mostTries; tries += 1) {

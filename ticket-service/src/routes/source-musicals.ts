@@ -35,6 +35,15 @@ const Reservation = Type.Object(
 );
 const Message = Type.Object({ message: Type.String() });
 
+/** In their own words where a seat is refused; a call that is malformed gets a problem. */
+const refusedSeat = {
+  description: 'The seat is taken, or there is none of the name; or `bad-request`',
+  content: {
+    'application/json': { schema: { ...Message, examples: [{ message: 'A1 is taken' }] } },
+    'application/problem+json': { schema: Type.Object({ code: Type.Literal('bad-request') }) },
+  },
+};
+
 const topOf = 5;
 
 type Parts = {
@@ -118,7 +127,7 @@ export function sourceMusicalRoutes(app: FastifyInstance, parts: Parts): void {
         body: Reservation,
         response: {
           200: { ...Message, examples: [{ message: 'A1 is reserved' }] },
-          400: { ...Message, examples: [{ message: 'A1 is taken' }] },
+          400: refusedSeat,
           ...problems(
             'login-required',
             'entry-required',

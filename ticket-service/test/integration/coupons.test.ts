@@ -84,6 +84,8 @@ it('issues one to a member who asks fifty times at once, and says so', async () 
   const answers = await Promise.all(Array.from({ length: 50 }, () => coupon.issue('keen')));
   expect(outcomes(answers)).toEqual({ '202 issued': 1, '202 already': 49 });
   expect(await coupon.mine('keen')).toMatchObject([{ id: coupon.id, outcome: 'issued' }]);
+  const metrics = await (await fetch(`${shop.running.url}/metrics`)).text();
+  expect(metrics).toContain('ticket_coupon_issues_total{outcome="already"} 49');
 }, 20_000);
 
 it('lists a coupon for its member from the first moment, before and after it is written down, with its end', async () => {

@@ -48,7 +48,7 @@ test('refuses without a token, for a seat or a musical that there is not, and wi
     status: 400,
     body: { message: 'There is no seat Z9' },
   });
-  expect(await reserve(token, 1, {})).toMatchObject({ status: 400 });
+  expect(await reserve(token, 1, {})).toMatchObject({ status: 400, body: { code: 'bad-request' } });
 });
 
 test('lists 200 musicals, and the five that sold most', async () => {
