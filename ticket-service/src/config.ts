@@ -52,6 +52,12 @@ export const settings = {
     ['strict', 'relaxed'],
     'strict',
   ),
+  reconcileSeconds: setting.integer(
+    'RECONCILE_SECONDS',
+    'how often Redis and Postgres are compared, by one service of several; 0 = never by this one',
+    { min: 0, max: 3_600 },
+    { fallback: 30, unit: 's' },
+  ),
   stockReplicas: setting.integer(
     'STOCK_REPLICAS',
     'replicas of the stock Redis that must have an order before it is answered; under Sentinel 1 unless set',

@@ -98,7 +98,12 @@ export const forgetOrders = defineScript(
 );
 
 export const restoreOrder = defineScript(
-  { file: 'restore_order', keys: ['epoch', 'order'], args: ['epochId', 'keepMs'] },
+  { file: 'restore_order', keys: ['epoch', 'holds', 'order'], args: ['epochId', 'keepMs'] },
+  flat,
+);
+
+export const tellOrder = defineScript(
+  { file: 'tell_order', keys: ['epoch', 'outbox', 'order'], args: ['epochId', 'version'] },
   flat,
 );
 

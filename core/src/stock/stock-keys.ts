@@ -65,5 +65,8 @@ export const partitionOfEntry = (jti: string, count: number): number => partitio
 export const partitionOfProduct = (productId: number, count: number): number =>
   partitionOf(`product:${productId}`, count);
 
+/** string: one comparison of the reconciler is under way or was lately. */
+export const reconcilerKey = 'ropeline:stock:reconciler';
+
 /** Pub/sub channel: `<offerId> <capacity> <held> <sold>` whenever units of an offer come free. */
 export const releasedChannel = 'ropeline:stock:released';

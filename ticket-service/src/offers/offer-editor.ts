@@ -42,7 +42,7 @@ const lockClass = 7_206_002;
 /**
  * Makes, changes and withdraws offers. Postgres and the stock Redis both know a capacity, and Redis must never know
  * the larger one: more units go to Postgres first, fewer to Redis first. A change that was cut short between the two
- * is finished by making it again.
+ * is finished by making it again, or by the reconciler.
  */
 export class OfferEditor {
   readonly #parts: Parts;
@@ -83,6 +83,18 @@ export class OfferEditor {
         'update offers set withdrawn_at = coalesce(withdrawn_at, now()), version = version + 1 where offer_id = $1',
         [id],
       );
+    });
+  }
+
+  /** Gives the stock as many units as Postgres says. */
+  async align(id: number): Promise<void> {
+    await this.#alone(id, async (client) => {
+      const { rows } = await client.query<{ capacity: number }>(
+        'select capacity from offers where offer_id = $1',
+        [id],
+      );
+      const [row] = rows;
+      if (row !== undefined) await this.#setUnits(this.#parts.catalog.get(id), row.capacity);
     });
   }
 

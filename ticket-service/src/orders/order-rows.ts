@@ -37,6 +37,33 @@ export class OrderRows {
     return rows.map(decodeOrderRow);
   }
 
+  /** Version and state of those that there are. */
+  async versions(
+    orderIds: readonly string[],
+  ): Promise<ReadonlyMap<string, Pick<OrderRecord, 'orderId' | 'version' | 'state'>>> {
+    const { rows } = await this.#pool.query<Pick<OrderRow, 'order_id' | 'version' | 'state'>>(
+      'select order_id, version, state from orders where order_id = any($1::uuid[])',
+      [orderIds],
+    );
+    return new Map(
+      rows.map(({ order_id: orderId, version, state }) => [orderId, { orderId, version, state }]),
+    );
+  }
+
+  /** All that can still move, in pages. */
+  async *open(most: number): AsyncGenerator<readonly OrderRecord[]> {
+    for (let after = '00000000-0000-0000-0000-000000000000'; ; ) {
+      const { rows } = await this.#pool.query<OrderRow>(
+        `${selectOrders} where state in ('RESERVED', 'PAYING') and order_id > $1 order by order_id limit $2`,
+        [after, most],
+      );
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map(decodeOrderRow);
+      after = last.order_id;
+    }
+  }
+
   /** Newest first. */
   async ofMember(memberId: string, most: number): Promise<readonly OrderRecord[]> {
     const { rows } = await this.#pool.query<OrderRow>(

@@ -58,14 +58,16 @@ export class StockOrders {
     return orders.filter((order) => order !== undefined);
   }
 
-  /** Puts an order back that Redis has forgotten because it is over; one that is there is left alone. */
+  /** Puts an order back as Postgres has it, forgotten or lost; one that is there is left alone. */
   async restore(order: OrderRecord): Promise<void> {
     const partition = this.#partition(order.orderId);
     if (partition === undefined) throw new Error('an order of another stock');
-    await this.#inventory.run(restoreOrder, partition, (keys) => [keys.epoch, keys.order(order.orderId)], [
-      restoredKeepMs,
-      ...orderFields.flatMap((name) => [name, order[name]]),
-    ]);
+    await this.#inventory.run(
+      restoreOrder,
+      partition,
+      (keys) => [keys.epoch, keys.holds, keys.order(order.orderId)],
+      [restoredKeepMs, ...orderFields.flatMap((name) => [name, order[name]])],
+    );
   }
 
   /** Repeat-safe. Throws when the outcome is unknown. */
