@@ -9,6 +9,7 @@ import type { Offer } from '../offers/offer.ts';
 import { free, type StockSource } from '../offers/stock-counts.ts';
 import type { OrderDesk } from '../orders/order-desk.ts';
 import { type Auth, memberIn, memberOf } from '../plugins/auth.ts';
+import { readSeatMap } from '../source-systems/seat-map.ts';
 import { offerIn, type SourceOffer, type SourceOffers } from '../source-systems/source-offers.ts';
 import { idIn } from './source-schemas.ts';
 
@@ -90,10 +91,7 @@ export function sourceMusicalRoutes(app: FastifyInstance, parts: Parts): void {
   app.get(
     '/api/test/performance/seats/:musicalId/db',
     seats('The seat map as the database has it'),
-    async (request) => {
-      const { rows } = await pool.query<Static<typeof Seats>[number]>(selectSeats, [offerIn(request).id]);
-      return rows;
-    },
+    (request) => readSeatMap(pool, offerIn(request).id),
   );
 
   app.get(
@@ -179,12 +177,6 @@ export function sourceMusicalRoutes(app: FastifyInstance, parts: Parts): void {
 
 /** In a full house every seat is taken. */
 const takenCodes: ReadonlySet<string> = new Set(['taken', 'sold-out', 'all-held']);
-
-const selectSeats = `
-  select seat as "seatName", section, price_minor::float8 as "priceMinor", order_units.unit is not null as reserved
-  from seats left join order_units on order_units.offer_id = seats.offer_id and order_units.unit = seats.seat
-  where seats.offer_id = $1
-  order by seats.at`;
 
 /** With or without `Bearer `: their clients send the bare token. */
 function bareToken({ headers }: FastifyRequest): string | undefined {

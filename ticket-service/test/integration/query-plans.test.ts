@@ -9,6 +9,7 @@ import { cleanedUp } from '../../../testing/scope.ts';
 import { Sessions } from '../../src/members/sessions.ts';
 import { OrderRows } from '../../src/orders/order-rows.ts';
 import { PaymentRows } from '../../src/payments/payment-rows.ts';
+import { readSeatMap } from '../../src/source-systems/seat-map.ts';
 
 it('no statement of a request or of the settler reads a table that grows from end to end', async () => {
   const url = await migratedDatabase();
@@ -27,6 +28,8 @@ it('no statement of a request or of the settler reads a table that grows from en
   const order = await orders.read(orderId);
   expect(order).toBeDefined();
   await orders.ofMember('member7', 50);
+  await orders.ofMemberAndOffers('member7', [7, 8]);
+  await readSeatMap(pool, 7);
   await orders.ofKey('member7', 7, 'key6');
   const payments = new PaymentRows(pool, () => 'e');
   const next = decodeOrder(
