@@ -6,6 +6,8 @@ import { until } from './until.ts';
 
 export type SpawnedService = {
   readonly url: string;
+  /** All that it has written to its standard output. */
+  readonly printed: () => string;
   /** As a crash would: SIGKILL, and waits until it is gone. */
   readonly kill: () => Promise<void>;
   /** SIGTERM; resolves to the exit code. */
@@ -27,6 +29,10 @@ export async function spawnService(
   const child = startChild(process.execPath, [path], {
     env: { LOG_LEVEL: 'warn', [portName]: String(port), ...env },
   });
+  let printed = '';
+  child.process.stdout?.on('data', (chunk: Buffer) => {
+    printed += chunk.toString();
+  });
   const kill = (): Promise<void> => stopChild(child.process, 'SIGKILL');
   onTestFinished(kill);
   try {
@@ -40,6 +46,7 @@ export async function spawnService(
   }
   return {
     url,
+    printed: () => printed,
     kill,
     stop: async () => {
       await stopChild(child.process, 'SIGTERM', 15_000);

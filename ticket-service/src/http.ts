@@ -23,6 +23,7 @@ import type { OrderLookup } from './orders/order-lookup.ts';
 import type { OrderSaga } from './orders/order-saga.ts';
 import type { PaymentCallbacks } from './payments/payment-callbacks.ts';
 import type { Auth } from './plugins/auth.ts';
+import { traceOrders } from './plugins/correlation.ts';
 import { openApi } from './plugins/openapi.ts';
 import { answerOutages } from './plugins/outages.ts';
 import { rateLimits } from './plugins/rate-limits.ts';
@@ -79,6 +80,7 @@ export async function buildHttp(parts: Parts): Promise<FastifyInstance> {
   http.decorateRequest('offer', null);
   takeEmptyBodies(http);
   parts.metrics.observeRequests(http);
+  traceOrders(http);
   addProbes(http, { ...parts, metricsToken, remarks: durability === 'relaxed' ? { durability } : {} });
   await openApi(http);
   await rateLimits(http, parts.redis);

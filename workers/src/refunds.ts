@@ -37,7 +37,7 @@ export async function payRefunds({ pool, provider, metrics, log }: Parts): Promi
       metrics.refunds.inc({ outcome: kind });
       if (kind === 'refunded') await pool.query(settle, [orderId, attempt]);
       else {
-        log.warn({ orderId, attempt, kind, detail }, 'refund not made yet');
+        log.warn({ correlationId: orderId, attempt, kind, detail }, 'refund not made yet');
         await pool.query(note, [orderId, attempt, `${kind}: ${detail ?? ''}`]);
       }
     }),

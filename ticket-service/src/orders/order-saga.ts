@@ -86,7 +86,7 @@ export class OrderSaga {
     const isOpen = now.attempt === attempt && (now.state === 'PAYING' || now.state === 'COMPLETED');
     if (word === 'paid' && !isOpen) {
       log.warn(
-        { orderId, attempt, state: now.state },
+        { correlationId: orderId, attempt, state: now.state },
         'paid for an order that cannot be completed: refund due',
       );
       // Only this attempt's money: a later attempt may have completed the order.
@@ -159,7 +159,7 @@ export class OrderSaga {
     const begun = await payments.begin(order, method);
     if (begun.kind === 'unknown') return { kind: 'paying', order };
     if (begun.kind === 'not-written') {
-      log.warn({ orderId, err: begun.error }, 'payment not written');
+      log.warn({ correlationId: orderId, err: begun.error }, 'payment not written');
       return first ? this.#release(order) : { kind: 'paying', order };
     }
     const { row } = begun;
@@ -211,7 +211,8 @@ export class OrderSaga {
 
   async #move(order: OrderRecord, move: Move): Promise<Moved> {
     const moved = await this.#parts.orders.move(order, move);
-    this.#parts.log.debug({ orderId: order.orderId, to: move.to, outcome: moved.kind }, 'order moved');
+    const { log } = this.#parts;
+    log.debug({ correlationId: order.orderId, to: move.to, outcome: moved.kind }, 'order moved');
     return moved;
   }
 }

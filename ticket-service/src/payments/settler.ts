@@ -26,7 +26,7 @@ export function settlePayments({ payments, lookup, saga, log, everyMs = 1_000 }:
       const found = await lookup.findToChange(orderId);
       if (found === undefined) continue;
       const { kind } = await saga.settle(found.order);
-      log.debug({ orderId, outcome: kind }, 'payment asked for again');
+      log.debug({ correlationId: orderId, outcome: kind }, 'payment asked for again');
     }
   });
 }

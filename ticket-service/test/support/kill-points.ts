@@ -30,7 +30,11 @@ export type Site = {
   readonly redis: Redis;
   readonly taps: () => Promise<Taps>;
   /** Starts a further process of the same site behind these wires. */
-  readonly spawn: (what: 'ticket-service' | 'workers', taps?: Taps) => Promise<SpawnedService>;
+  readonly spawn: (
+    what: 'ticket-service' | 'workers',
+    taps?: Taps,
+    env?: Record<string, string>,
+  ) => Promise<SpawnedService>;
   /** As if minutes had passed for payments and orders that are PAYING. */
   readonly age: (orderId: string) => Promise<void>;
 };
@@ -52,7 +56,7 @@ export async function openSite(env: Record<string, string> = {}): Promise<Site> 
       postgres: await tapped(databaseUrl),
       provider: await tapped(config.paymentUrl),
     }),
-    spawn: (what, taps) =>
+    spawn: (what, taps, more = {}) =>
       spawnService(`${what}/src/main.ts`, what === 'workers' ? 'WORKERS_PORT' : 'TICKET_PORT', {
         TICKET_REDIS_URL: taps?.redis.url ?? redisUrl,
         DATABASE_URL: taps?.postgres.url ?? databaseUrl,
@@ -64,6 +68,7 @@ export async function openSite(env: Record<string, string> = {}): Promise<Site> 
           SETTLE_PAYMENTS: 'false',
         },
         ...env,
+        ...more,
       }),
     async age(orderId) {
       await shop.pool.query(

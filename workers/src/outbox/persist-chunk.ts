@@ -24,6 +24,8 @@ export type ChunkResult = {
   /** Rows that changed; fewer than orders when a version was known. */
   readonly rows: number;
   readonly letters: number;
+  /** What Postgres said of orders that it refused, by order. */
+  readonly refused: ReadonlyMap<string, string>;
   /** Orders of the chunk whose final version Postgres has. */
   readonly over: readonly OrderRecord[];
 };
@@ -75,7 +77,7 @@ async function write(
     );
     await addDeadLetters(client, [...unreadable, ...letters]);
     const over = orders.filter((order) => isOver(order) && !refused.has(order.orderId));
-    return { rows, letters: unreadable.length + letters.length, over };
+    return { rows, letters: unreadable.length + letters.length, refused, over };
   });
 }
 
