@@ -32,6 +32,7 @@ export function supplyStripeMock(root: string): StripeMock {
   const build = go('build', '-trimpath', '-o', join(draft, 'stripe-mock'), path);
   const source = go('list', '-m', '-f', '{{.Dir}}', path);
   if (build.status !== 0 || source.status !== 0) {
+    rmSync(draft, { recursive: true });
     return { missing: `it could not be built: ${(build.stderr || source.stderr).trim().split('\n').at(-1)}` };
   }
   cpSync(join(source.stdout.trim(), 'embedded', 'openapi', 'fixtures3.json'), join(draft, 'fixtures.json'));

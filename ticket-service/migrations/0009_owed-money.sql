@@ -7,11 +7,14 @@ alter table payments add column method text;
 -- the order and that of its payments change in one transaction.
 create function owe_payments_of_orders() returns trigger language plpgsql as $$
 begin
-  update payments set state = 'refund-due', updated_at = now(), tries = 0, next_try_at = now()
-  from new_rows
-  where payments.order_id = new_rows.order_id and payments.state = 'paid'
-    and ((new_rows.state in ('CANCELLED', 'EXPIRED') and new_rows.attempt >= 1)
-      or (new_rows.state = 'COMPLETED' and new_rows.attempt > 1 and payments.attempt <> new_rows.attempt));
+  -- Most statements end no paid order: they must not pay for a join.
+  if exists (select from new_rows where attempt > 1 or (attempt = 1 and state in ('CANCELLED', 'EXPIRED'))) then
+    update payments set state = 'refund-due', updated_at = now(), tries = 0, next_try_at = now()
+    from new_rows
+    where payments.order_id = new_rows.order_id and payments.state = 'paid'
+      and (new_rows.state in ('CANCELLED', 'EXPIRED')
+        or (new_rows.state = 'COMPLETED' and payments.attempt <> new_rows.attempt));
+  end if;
   return null;
 end $$;
 

@@ -50,9 +50,9 @@ it('a callback settles a payment whose answer never came, without anybody asking
 });
 
 it('a callback that comes before the answer of its charge completes the order, and the answer repeats it', async () => {
-  const shop = await openShop({ SETTLE_PAYMENTS: 'false' }, { callbacks: true });
+  const shop = await openShop({ SETTLE_PAYMENTS: 'false', PAYMENT_TIMEOUT_MS: '8000' }, { callbacks: true });
   const token = await shop.join();
-  await shop.behave({ latencyMs: 2_500, callbackDelayMs: 0 });
+  await shop.behave({ latencyMs: 6_000, callbackDelayMs: 0 });
   const orderId = await reserved(shop, token);
   let answered = false;
   const paying = shop.pay(token, orderId).then((answer) => {

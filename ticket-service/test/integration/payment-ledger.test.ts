@@ -169,15 +169,17 @@ it('shows the circuit breaker: open it asks nobody and keeps holds, and closes b
   const place = async () => String((await shop.order(token, { offerId: 1, quantity: 1 })).body['orderId']);
   await shop.behave({ errorShare: 1 });
   const failing = await Promise.all(Array.from({ length: 12 }, place));
-  await Promise.all(failing.map((orderId) => shop.pay(token, orderId)));
-  expect(await breaker()).toBe('open');
-  await shop.behave({ errorShare: 0 });
+  await until(async () => {
+    await Promise.all(failing.map((orderId) => shop.pay(token, orderId)));
+    return (await breaker()) === 'open';
+  });
   const orderId = await place();
   const refused = await shop.pay(token, orderId);
   expect(refused).toMatchObject({ status: 503, body: { code: 'payment-unavailable' } });
   expect(refused.headers.get('retry-after')).not.toBeNull();
   expect((await shop.get(token, `/api/orders/${orderId}`)).body['state']).toBe('RESERVED');
   expect(await shop.charges()).toMatchObject({ paid: 0, declined: 0 });
+  await shop.behave({ errorShare: 0 });
   await until(async () => (await shop.pay(token, orderId)).status === 200, 20_000);
   expect(await breaker()).toBe('closed');
   expect(await shop.charges()).toMatchObject({ paid: 1 });
