@@ -61,7 +61,13 @@ export function sourceRoutes(app: FastifyInstance, parts: Parts): void {
 
   app.get(
     '/health',
-    { schema: { tags: ['source'], response: { 200: Type.Object({ status: Type.String() }) } } },
+    {
+      schema: {
+        tags: ['source'],
+        summary: 'Whether this process answers',
+        response: { 200: { ...Health, examples: [{ status: 'ok' }] } },
+      },
+    },
     () => ({ status: 'ok' }),
   );
 
@@ -120,7 +126,10 @@ export function sourceRoutes(app: FastifyInstance, parts: Parts): void {
         description: 'The access token comes as `x-access-token`; there is no body and no payment step.',
         params: TicketId,
         response: {
-          200: Type.Object({ data: Type.Object({ orderId: Type.String() }) }),
+          200: Type.Object(
+            { data: Type.Object({ orderId: Type.String() }) },
+            { examples: [{ data: { orderId: '0197a7c2-7d4e-7cc0-9a51-3f2f6f0b7a02' } }] },
+          ),
           ...problems(
             'login-required',
             'entry-required',

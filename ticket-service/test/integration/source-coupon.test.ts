@@ -114,3 +114,31 @@ test('checks the entry, which is then bound to itself and no member’s any more
   expect((await order({ ...member, ...own })).status).toBe(201);
   expect(await ask(3, own)).toMatchObject({ status: 403, body: { code: 'entry-bound' } });
 });
+
+test('the description shows an example of every body of coupons and source routes', async () => {
+  const { body } = await call(running, '/openapi.json');
+  const calls = Object.entries(body['paths'] as Record<string, Record<string, Operation>>).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods).map(([method, it]) => ({ name: `${method} ${path}`, ...it })),
+  );
+  const ours = calls.filter(({ tags = [] }) => tags.includes('coupons') || tags.includes('source'));
+  expect(ours.length).toBeGreaterThan(20);
+  const lacking = ours.flatMap(({ name, requestBody, responses }) => {
+    const answers = Object.entries(responses).filter(([status]) => status < '300');
+    const all = [['request', requestBody] as const, ...answers];
+    return all.filter(([, it]) => !hasExample(it)).map(([what]) => `${name} ${what}`);
+  });
+  expect(lacking).toEqual([]);
+});
+
+type Described = { readonly content?: Record<string, { readonly schema?: object }> };
+type Operation = {
+  readonly tags?: readonly string[];
+  readonly requestBody?: Described;
+  readonly responses: Record<string, Described>;
+};
+
+/** Or is empty. */
+function hasExample(described: Described | undefined): boolean {
+  return Object.values(described?.content ?? {}).every((media) => /"examples?":/.test(JSON.stringify(media)));
+}
