@@ -19,6 +19,14 @@ function persist(pool: Pool, ...orders: readonly OrderRecord[]): Promise<ChunkRe
   return persistChunk(pool, { epoch: 'e1', partition: 0, entries, last: { ms: 1, seq: sequence } });
 }
 
+/** Versions of which there is an event. */
+async function told(pool: Pool): Promise<readonly number[]> {
+  const { rows } = await pool.query<{ version: number }>(
+    `select version from events where aggregate = 'order' order by version`,
+  );
+  return rows.map(({ version }) => version);
+}
+
 const reserved = anOrder();
 const paying = moved(reserved, 'PAYING', { attempt: 1 });
 const completed = moved(paying, 'COMPLETED');
@@ -43,6 +51,7 @@ describe("an order's transitions end in its last state", () => {
     for (const chunk of chunks) await persist(pool, ...chunk);
     expect(await storedOrders(pool)).toEqual([{ orderId: reserved.orderId, version: 3, state: 'COMPLETED' }]);
     expect(await takenOf(pool)).toBe(1);
+    expect(await told(pool)).toEqual([1, 2, 3]);
   });
 
   test('with every field and time as it was', async () => {
@@ -200,6 +209,7 @@ describe('a dead letter', () => {
     expect((await storedOrders(pool)).find(({ orderId }) => orderId === next.orderId)?.state).toBe(
       'RESERVED',
     );
+    expect(await told(pool)).toEqual([1, 1, 2]);
   });
 
   test('is settled without effect when a higher version was written', async () => {
@@ -291,6 +301,18 @@ describe('units with names', () => {
     expect(await persist(pool, stay('2026-12-31', '2027-01-01'))).toMatchObject({ rows: 0, letters: 1 });
     expect(await persist(pool, stay('2027-01-01'))).toMatchObject({ rows: 0, letters: 1 });
   });
+});
+
+test('every version of an order that Postgres refuses is a letter, and an event once it is settled', async () => {
+  const pool = await shop(0);
+  expect(await persist(pool, reserved, paying)).toMatchObject({ rows: 0, letters: 2 });
+  expect(await told(pool)).toEqual([]);
+  await pool.query('update offers set capacity = 1');
+  for (const { id } of await listDeadLetters(pool, { all: false, limit: 10 })) {
+    expect(await tryLetter(pool, id)).toMatchObject({ kind: 'settled' });
+  }
+  expect(await told(pool)).toEqual([1, 2]);
+  expect(await storedOrders(pool)).toMatchObject([{ version: 2, state: 'PAYING' }]);
 });
 
 test('a chunk of another life of the stock is not written', async () => {
