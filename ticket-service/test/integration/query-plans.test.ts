@@ -31,6 +31,8 @@ it('no statement of a request or of the settler reads a table that grows from en
   await orders.ofMemberAndOffers('member7', [7, 8]);
   await readSeatMap(pool, 7);
   await orders.ofKey('member7', 7, 'key6');
+  await orders.versions([orderId]);
+  for await (const page of orders.open(100)) expect(page.length).toBeGreaterThan(0);
   const payments = new PaymentRows(pool, () => 'e');
   const next = decodeOrder(
     Object.fromEntries(
