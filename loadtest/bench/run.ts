@@ -17,6 +17,7 @@ const benches = {
   'stock-scripts': 'the reserve script against the same writes without its checks',
   orders: 'POST /api/orders, units reserved and sold out, against an empty handler',
   'log-ins': '9,000 log-ins at once',
+  'order-memory': 'what an order costs the stock Redis, while it lives and after',
   workers: 'orders a second through the workers against a bare unnest of the same batch size',
   pacing: 'the pacing error of a second, with one gateway, and with three of which one is killed',
   commands: 'Redis commands a second while visitors wait on sockets, or poll, and nobody is admitted',

@@ -28,6 +28,11 @@ export type Shop = {
   /** Of room `demo`. */
   entryToken(visitor: string): Promise<string>;
   accessToken(member: string): Promise<string>;
+  /** What else the whole needs: the real workers. Ends with the rest. */
+  startWorkers(): Promise<Probed>;
+  /** Fast shutdown, as an operator's; and back, on the same files and port. */
+  stopPostgres(): Promise<void>;
+  restartPostgres(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -35,13 +40,16 @@ type Options = {
   /** Runs after the seed and before the service begins. */
   readonly prepare?: (pool: Pool) => Promise<unknown>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Cores of their own for service and Redis; default true. */
+  readonly pinned?: boolean;
 };
 
 const main = fileURLToPath(new URL('../../../ticket-service/src/main.ts', import.meta.url));
+const workersMain = fileURLToPath(new URL('../../../workers/src/main.ts', import.meta.url));
 const memberSecret = 'the secret of the benchmark: 32 bytes and more';
 
-/** The service has core 0; Redis, which syncs every write, shares core 1 with whoever sends the load. */
-export async function startShop({ prepare, env = {} }: Options = {}): Promise<Shop> {
+/** Redis syncs every write. Where pinned, the service has core 0 and Redis shares core 1 with whoever sends the load. */
+export async function startShop({ prepare, env = {}, pinned = true }: Options = {}): Promise<Shop> {
   const stops: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of stops.toReversed()) await end();
@@ -51,8 +59,8 @@ export async function startShop({ prepare, env = {} }: Options = {}): Promise<Sh
   try {
     const redis = await startRedis({ folder: join(folder, 'redis'), appendfsync: 'always' });
     stops.push(() => redis.stop());
-    spawnSync('taskset', ['-acp', '1', String(redis.pid)]);
-    const postgres = await startPostgres({ folder: join(folder, 'postgres') });
+    if (pinned) spawnSync('taskset', ['-acp', '1', String(redis.pid)]);
+    let postgres = await startPostgres({ folder: join(folder, 'postgres') });
     stops.push(() => postgres.stop());
     await runMigrations(postgres.url, benchLog);
     await seedDemo({ databaseUrl: postgres.url, log: benchLog, sourceSystems: false });
@@ -78,7 +86,7 @@ export async function startShop({ prepare, env = {} }: Options = {}): Promise<Sh
         LOG_LEVEL: 'error',
         ...env,
       },
-      0,
+      pinned ? 0 : undefined,
     );
     stops.push(() => service.stop());
     await service.message((said) => (said === 'ready' ? true : undefined));
@@ -90,6 +98,21 @@ export async function startShop({ prepare, env = {} }: Options = {}): Promise<Sh
       service,
       entryToken: (visitor) => entryToken(signer, visitor),
       accessToken,
+      async startWorkers() {
+        const workers = startProbed(workersMain, [], {
+          TICKET_REDIS_URL: redis.url,
+          DATABASE_URL: postgres.url,
+          WORKERS_PORT: '0',
+          LOG_LEVEL: 'error',
+        });
+        stops.push(() => workers.stop());
+        await workers.message((said) => (said === 'ready' ? true : undefined));
+        return workers;
+      },
+      stopPostgres: () => postgres.stop(),
+      async restartPostgres() {
+        postgres = await startPostgres({ folder: join(folder, 'postgres'), port: postgres.port });
+      },
       stop,
     };
   } catch (error) {
