@@ -163,16 +163,18 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     countCallback: (outcome) => callbacks.inc({ outcome }),
     observeRequests(app) {
       const codes = new WeakMap<FastifyRequest, string>();
-      app.addHook('onError', async (request, _reply, error) => {
+      app.addHook('onError', (request, _reply, error, done) => {
         const code = codeOf(error);
         codes.set(request, code);
         refusals.inc({ code });
+        done();
       });
-      app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
+      app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
         const route = request.routeOptions.url ?? 'none';
         requests.observe({ route, status: `${Math.floor(statusCode / 100)}xx` }, elapsedTime / 1_000);
         const call = orderCalls.get(`${request.method} ${route}`);
         if (call !== undefined) orders.inc({ call, outcome: codes.get(request) ?? successOf(statusCode) });
+        done();
       });
     },
   };
