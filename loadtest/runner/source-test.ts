@@ -106,3 +106,12 @@ export function backlogSection(watch: BacklogWatch): Section {
     rows: bySecond(watch.looks),
   };
 }
+
+/** The outboxes alone. */
+export function outboxSection(watch: BacklogWatch): Section {
+  return {
+    title: 'Outbox over time',
+    head: ['second', 'outbox, most in it', 'outbox at its end'],
+    rows: bySecond(watch.looks).map(([second, , peak, end]) => [second, peak, end]),
+  };
+}

@@ -4,7 +4,7 @@ import { judgeHotel, readBookCalls } from '../check/hotel.ts';
 import { judgeSeats, readPairs } from '../check/seats.ts';
 import { judgeTimeDeal, readTimeDeal } from '../check/time-deal.ts';
 import type { Summary } from '../lib/summary.ts';
-import { backlogSection, type SourceTest } from './source-test.ts';
+import { backlogSection, outboxSection, type SourceTest } from './source-test.ts';
 import type { Addresses } from './stack.ts';
 
 const couponPieces = 5_000_000;
@@ -118,7 +118,7 @@ function hotelTest(seconds: number): SourceTest {
          from source_books join orders using (order_id) where orders.state = 'COMPLETED'`,
       );
       const checks = judgeHotel({ calls: readBookCalls(lines), stays: rows.map(({ stay }) => stay) });
-      return { checks, sections: [{ ...backlogSection(watch), title: 'Outbox over time' }] };
+      return { checks, sections: [outboxSection(watch)] };
     },
   };
 }
