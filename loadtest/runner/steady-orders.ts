@@ -66,16 +66,24 @@ export async function sendOrders(
   };
 
   const flights: Promise<void>[] = [];
+  let failure: unknown;
   const began = performance.now();
   try {
-    for (let sent = 0; sent < orders && !signal.aborted; ) {
+    for (let sent = 0; sent < orders && failure === undefined && !signal.aborted; ) {
       const due = Math.min(orders, Math.floor(((performance.now() - began) * perSecond) / 1_000));
-      for (; sent < due; sent += 1) flights.push(send(sent));
+      for (; sent < due; sent += 1) {
+        flights.push(
+          send(sent).catch((error: unknown) => {
+            failure ??= error;
+          }),
+        );
+      }
       await delay(tickMs);
     }
     await Promise.all(flights);
   } finally {
     await pool.destroy();
   }
+  if (failure !== undefined) throw failure;
   return { accepted, later, longestMs, lastAt };
 }
