@@ -5,6 +5,8 @@ import type { EventType, RopelineEvent } from './catalogue.ts';
 export type EventConsumer = {
   /** Names its cursor: replicas of one consumer share it. */
   readonly name: string;
+  /** It does not look at the data of events, so these are empty: by the ten thousand, reading them is most of the work. */
+  readonly headsOnly?: true;
   /**
    * Applies events to Postgres by this client, in whose transaction the cursor moves: their effect is there once,
    * however many replicas run and whoever dies when. What leaves Postgres (a mail, a call) is not covered by that
@@ -28,9 +30,10 @@ export async function consumeEvents(pool: Pool, consumer: EventConsumer, most = 
     const cursor = await lockCursor(client, consumer.name);
     if (cursor === undefined) return 0;
     const { rows } = await client.query<Row>({
-      name: 'read-events',
+      name: consumer.headsOnly ? 'read-event-heads' : 'read-events',
       text: `select xact::text as at, position, correlation_id, aggregate, version, type, schema_version,
-          round(extract(epoch from occurred_at) * 1000)::bigint as occurred_at, data
+          round(extract(epoch from occurred_at) * 1000)::bigint as occurred_at,
+          ${consumer.headsOnly ? "'{}'::jsonb as data" : 'data'}
         from events
         where (xact, position) > ($1::xid8, $2::bigint) and xact < pg_snapshot_xmin(pg_current_snapshot())
         order by events.xact, position limit $3`,

@@ -13,7 +13,8 @@ export async function emitOrderEvents(client: PoolClient, orders: readonly Order
     name: 'emit-order-events',
     text: `insert into events (correlation_id, aggregate, version, type, schema_version, occurred_at, data)
       select correlation_id, 'order', version, type, schema_version, to_timestamp(occurred_at / 1000.0), data
-      from unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::bigint[], $6::jsonb[])
+      from rows from (unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::bigint[]),
+          jsonb_array_elements($6::jsonb))
         as given (correlation_id, version, type, schema_version, occurred_at, data)
       on conflict do nothing`,
     values: [
@@ -22,7 +23,8 @@ export async function emitOrderEvents(client: PoolClient, orders: readonly Order
       types,
       types.map((type) => eventCatalogue[type].schemaVersion),
       orders.map(({ updatedAt }) => updatedAt),
-      orders.map((order) => JSON.stringify(dataOf(order))),
+      // One document: as an array of documents each would be quoted here and unquoted there.
+      JSON.stringify(orders.map(dataOf)),
     ],
   });
   await emitCouponEvents(

@@ -78,6 +78,29 @@ it('an event carries what changed, under an id that a repeat has again', async (
   ]);
 });
 
+it('several versions in one call are each told with their own data, and a consumer of heads is given none', async () => {
+  const pool = await database();
+  const one = order({ memberId: `a "quoted" {member}, \\ and more` });
+  const versions = [one, { ...one, version: 2, state: 'PAYING' as const }, order({ memberId: 'another' })];
+  await emit(pool, ...versions);
+  const seen: Record<'whole' | 'heads', Map<string, unknown>> = { whole: new Map(), heads: new Map() };
+  const consumer = (name: 'whole' | 'heads'): EventConsumer => ({
+    name,
+    ...(name === 'heads' ? { headsOnly: true } : {}),
+    apply: async (_client, events) => {
+      for (const { id, data } of events) seen[name].set(id, data);
+    },
+  });
+  await consumeAll(pool, consumer('whole'), 3);
+  await consumeAll(pool, consumer('heads'), 3);
+  const idOf = ({ orderId, version }: OrderRecord): string => `${orderId}:order:${version}`;
+  for (const told of versions) {
+    const { idempotencyKey: _, bodyHash: __, ...data } = told;
+    expect(seen.whole.get(idOf(told))).toEqual(data);
+    expect(seen.heads.get(idOf(told))).toEqual({});
+  }
+});
+
 it('a transaction that began first and commits last is not passed over', async () => {
   const pool = await database();
   const [late, early] = [order(), order()];

@@ -4,6 +4,7 @@ import type { Pool } from '@ropeline/core/postgres/connect.ts';
 /** Counts events by type, each once, for the metrics. */
 export const eventTallies: EventConsumer = {
   name: 'event-tallies',
+  headsOnly: true,
   async apply(client, events) {
     const byType = Map.groupBy(events, ({ type }) => type);
     await client.query(
