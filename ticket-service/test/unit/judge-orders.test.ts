@@ -171,12 +171,12 @@ const broken: readonly (readonly [string, (told: Told) => void, RegExp])[] = [
       const told = { ...(first.told as NonNullable<Call['told']>), orderId: 'other', units: 'A2' };
       history.calls.push({ ...first, member: 'other', key: 'other', told });
     },
-    /offer 2: A2 was promised to seated and to other at one time/,
+    /offer 2: A2 was of seated and of other, promised at one time/,
   ],
   [
     'more units than there are, promised at one time',
     ({ end }) => change(end.offers, ({ offerId }) => offerId === 1, { capacity: 0 }),
-    /offer 1: members were promised 2 of 0 units/,
+    /offer 1: 2 of 0 units were promised at one time/,
   ],
   [
     'more units than there are, taken at one moment',
@@ -184,12 +184,12 @@ const broken: readonly (readonly [string, (told: Told) => void, RegExp])[] = [
       change(end.steps, ({ orderId, version }) => orderId === 'returned' && version === 1, { at: 1 });
       change(end.steps, ({ orderId, version }) => orderId === 'declined' && version === 1, { at: 2 });
     },
-    /offer 1: 3 units were taken when declined was RESERVED/,
+    /offer 1: 3 of 2 units were taken at one time/,
   ],
   [
     'a name that was taken from its owner',
     ({ end }) => change(end.steps, order('bought'), { offerId: 2, units: 'A1', at: 0 }),
-    /unit 2 A1 of bought was taken by seated/,
+    /offer 2: A1 was of bought and of seated, taken at one time/,
   ],
   [
     'a step that is missing',
@@ -284,6 +284,11 @@ const broken: readonly (readonly [string, (told: Told) => void, RegExp])[] = [
       });
     },
     /coupon: that of somebody is lost/,
+  ],
+  [
+    'an answer that is an error',
+    (told) => void told.history.calls.push(call(told, 'bought', { wish: 'read', status: 500 })),
+    /member-bought was answered 500 to read/,
   ],
   [
     'entries that nobody wrote down',

@@ -1,4 +1,5 @@
-import { type Call, type End, type History, holdsUnits, namesIn, type OrderEnd } from './history.ts';
+import { type Call, type End, type History, holdsUnits, type OrderEnd } from './history.ts';
+import { type Claim, judgeClaims } from './judge-claims.ts';
 
 /** Holds every answer against what is there in the end, and the answers against each other. */
 export function judgeAnswers({ calls }: History, end: End): readonly string[] {
@@ -10,7 +11,10 @@ export function judgeAnswers({ calls }: History, end: End): readonly string[] {
   return [
     ...doubled(calls, end),
     ...[...ofOrder].flatMap(([orderId, heard]) => judgeOrder(orderId, heard, kept.get(orderId))),
-    ...overlaps(ofOrder, kept, end),
+    ...judgeClaims(sureClaims(ofOrder, kept), end.offers, 'promised'),
+    ...calls
+      .filter(({ status = 0 }) => status >= 500 && status !== 503)
+      .map(({ member, wish, status }) => `${member} was answered ${status} to ${wish}`),
     ...judgeCoupons(calls, end),
   ];
 }
@@ -68,62 +72,22 @@ function judgeOrder(orderId: string, heard: readonly Call[], order: OrderEnd | u
   return found;
 }
 
-type Claim = { readonly orderId: string; readonly from: number; readonly to: number; readonly units: string };
-
 /**
  * Units that somebody surely had: from the answer until the hold that was promised ran out, or the first call that
  * could give them back began; of an order that is kept, for ever.
  */
-function overlaps(
+function sureClaims(
   ofOrder: ReadonlyMap<string, readonly Call[]>,
   kept: ReadonlyMap<string, OrderEnd>,
-  { offers }: End,
-): readonly string[] {
-  const claims = [...ofOrder].flatMap(([orderId, heard]) => {
+): readonly Claim[] {
+  return [...ofOrder].flatMap(([orderId, heard]) => {
     const order = kept.get(orderId);
-    const first = heard.filter(({ told }) => told !== undefined && holdsUnits(told.state)).at(0);
+    const first = heard.find(({ told }) => told !== undefined && holdsUnits(told.state));
     if (order === undefined || first?.told === undefined) return [];
     const { units, holdUntil } = first.told;
     const risks = heard.filter(({ wish }) => wish === 'pay' || wish === 'cancel').map(({ began }) => began);
     const to = order.state === 'COMPLETED' ? Number.POSITIVE_INFINITY : Math.min(holdUntil, ...risks);
-    return to <= first.ended ? [] : [{ offerId: order.offerId, orderId, from: first.ended, to, units }];
-  });
-  return offers.flatMap(({ offerId, title, capacity }) => {
-    const here = claims.filter((claim) => claim.offerId === offerId);
-    return [...mostAtOnce(here, capacity, title), ...sharedNames(here, title)];
-  });
-}
-
-function mostAtOnce(claims: readonly Claim[], capacity: number, title: string): readonly string[] {
-  const changes = claims.flatMap(({ from, to, units }) => {
-    const count = namesIn(units).length || Number(units);
-    return [
-      { at: from, count },
-      { at: to, count: -count },
-    ];
-  });
-  changes.sort((a, b) => a.at - b.at || a.count - b.count);
-  let now = 0;
-  let most = 0;
-  for (const { count } of changes) {
-    now += count;
-    most = Math.max(most, now);
-  }
-  return most > capacity ? [`${title}: members were promised ${most} of ${capacity} units at one time`] : [];
-}
-
-function sharedNames(claims: readonly Claim[], title: string): readonly string[] {
-  const ofName = Map.groupBy(
-    claims.flatMap((claim) => namesIn(claim.units).map((name) => ({ name, ...claim }))),
-    ({ name }) => name,
-  );
-  return [...ofName].flatMap(([name, owners]) => {
-    const inTime = [...owners].sort((a, b) => a.from - b.from);
-    return inTime.flatMap((owner, at) => {
-      const before = inTime[at - 1];
-      if (before === undefined || before.to <= owner.from) return [];
-      return [`${title}: ${name} was promised to ${before.orderId} and to ${owner.orderId} at one time`];
-    });
+    return [{ offerId: order.offerId, orderId, units, from: first.ended, to }];
   });
 }
 

@@ -1,4 +1,5 @@
-import { type End, holdsUnits, namesIn, type State, type Step } from './history.ts';
+import { type End, holdsUnits, type State, type Step } from './history.ts';
+import { type Claim, judgeClaims } from './judge-claims.ts';
 
 /** What may follow a state; nothing follows the others. */
 const next: Partial<Record<State, readonly State[]>> = {
@@ -9,9 +10,12 @@ const next: Partial<Record<State, readonly State[]>> = {
 
 /** Every order went only where it may, no version is missing, and at no moment was more taken than there is. */
 export function judgeSteps(end: End): readonly string[] {
-  const ofOrder = Map.groupBy(end.steps, ({ orderId }) => orderId);
+  const ofOrder = Map.groupBy(
+    [...end.steps].sort((a, b) => a.version - b.version),
+    ({ orderId }) => orderId,
+  );
   const ways = end.orders.flatMap(({ orderId, version, state }) => {
-    const steps = [...(ofOrder.get(orderId) ?? [])].sort((a, b) => a.version - b.version);
+    const steps = ofOrder.get(orderId) ?? [];
     const last = steps.at(-1);
     if (last === undefined) return [`order ${orderId} is there and no step of it was told`];
     return [
@@ -23,7 +27,12 @@ export function judgeSteps(end: End): readonly string[] {
   });
   const known = new Set(end.orders.map(({ orderId }) => orderId));
   const lost = [...ofOrder.keys()].filter((orderId) => !known.has(orderId));
-  return [...ways, ...lost.map((orderId) => `order ${orderId} was told of and is lost`), ...replay(end)];
+  const taken = [...ofOrder].flatMap(([orderId, steps]) => takenFor(orderId, steps));
+  return [
+    ...ways,
+    ...lost.map((orderId) => `order ${orderId} was told of and is lost`),
+    ...judgeClaims(taken, end.offers, 'taken'),
+  ];
 }
 
 function judgeWay(orderId: string, steps: readonly Step[]): readonly string[] {
@@ -39,32 +48,11 @@ function judgeWay(orderId: string, steps: readonly Step[]): readonly string[] {
   });
 }
 
-/** By the clock of Redis; of one millisecond what comes free is counted first. */
-function replay({ steps, offers }: End): readonly string[] {
-  const held = new Map<string, boolean>();
-  const found: string[] = [];
-  const taken = new Map(offers.map(({ offerId }) => [offerId, 0]));
-  const owners = new Map<string, string>();
-  const capacities = new Map(offers.map(({ offerId, capacity }) => [offerId, capacity]));
-  const inTime = [...steps].sort(
-    (a, b) =>
-      a.at - b.at || Number(holdsUnits(a.state)) - Number(holdsUnits(b.state)) || a.version - b.version,
-  );
-  for (const { orderId, offerId, units, quantity, state } of inTime) {
-    const holds = holdsUnits(state);
-    if ((held.get(orderId) ?? false) === holds) continue;
-    held.set(orderId, holds);
-    const now = (taken.get(offerId) ?? 0) + (holds ? quantity : -quantity);
-    taken.set(offerId, now);
-    if (holds && now > (capacities.get(offerId) ?? 0))
-      found.push(`offer ${offerId}: ${now} units were taken when ${orderId} was ${state}`);
-    for (const name of namesIn(units)) {
-      const unit = `${offerId} ${name}`;
-      const owner = owners.get(unit);
-      if (holds && owner !== undefined) found.push(`unit ${unit} of ${owner} was taken by ${orderId}`);
-      if (holds) owners.set(unit, orderId);
-      else if (owner === orderId) owners.delete(unit);
-    }
-  }
-  return found;
+/** By the clock of Redis, from the first step of an order to the one that gives its units back. */
+function takenFor(orderId: string, steps: readonly Step[]): readonly Claim[] {
+  const [first] = steps;
+  if (first === undefined || !holdsUnits(first.state)) return [];
+  const end = steps.find(({ state }) => !holdsUnits(state));
+  const { offerId, units, at: from } = first;
+  return [{ offerId, orderId, units, from, to: end?.at ?? Number.POSITIVE_INFINITY }];
 }
