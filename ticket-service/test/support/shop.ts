@@ -31,6 +31,8 @@ export type Shop = {
   /** Lets Redis forget an order now, as it does a minute after it was written down. */
   readonly forget: (orderId: string) => Promise<void>;
   readonly charges: () => Promise<Record<string, unknown>>;
+  /** Of the payment provider. */
+  readonly ledgerFile: string;
 };
 
 /** Beside the demo's: 11 has three units, 12 is limited to two for each member, 13 has been on sale for two days. */
@@ -42,6 +44,8 @@ const insertOffers = `
 
 type Options = {
   readonly sourceSystems?: boolean;
+  /** A stock Redis that runs already. */
+  readonly redisUrl?: string;
   /** The provider calls the shop back, signed with {@link callbackSecret}. */
   readonly callbacks?: boolean;
 };
@@ -55,13 +59,14 @@ export async function openShop(
   const folder = cleanedUp(mkdtempSync(join(tmpdir(), 'ropeline-shop-')), (path) =>
     rmSync(path, { recursive: true, force: true }),
   );
+  const ledgerFile = join(folder, 'ledger.jsonl');
   const [port, paymentPort] = [String(await freePort()), String(await freePort())];
   const callbackUrl = `http://127.0.0.1:${port}/api/webhooks/payments`;
   const secret = { PAYMENT_CALLBACK_SECRET: callbackSecret };
   const startPayments = (): Promise<SpawnedService> =>
     spawnService('payment-simulator/src/main.ts', 'PAYMENT_PORT', {
       PAYMENT_PORT: paymentPort,
-      LEDGER_FILE: join(folder, 'ledger.jsonl'),
+      LEDGER_FILE: ledgerFile,
       ...(callbacks ? { PAYMENT_CALLBACK_URL: callbackUrl, ...secret } : {}),
     });
   let payments = await startPayments();
@@ -122,6 +127,7 @@ export async function openShop(
       });
       redis.disconnect();
     },
+    ledgerFile,
     charges: async () => (await (await fetch(`${payments.url}/ledger`)).json()) as Record<string, unknown>,
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pick } from '../../../../gateway/test/support/random.ts';
+import { askAndNote, type Request } from './ask.ts';
 import type { Call, ToldOrder, Wish } from './history.ts';
 import { nightAt, type Sold } from './offers.ts';
 
@@ -14,14 +15,8 @@ type Options = {
   readonly calls: Call[];
 };
 
-type Request = Pick<Call, 'wish' | 'offerId' | 'key' | 'orderId'> & {
-  readonly path: string;
-  readonly json?: unknown;
-};
-
 /** An outage is over by then, whatever died. */
 const insistForMs = 20_000;
-const answerWithinMs = 4_000;
 
 /**
  * A member who buys one order after the other, as the random has it: pays or does not, twice at once or once, gives
@@ -139,48 +134,10 @@ export class Buyer {
     return undefined;
   }
 
-  async #ask({ path, json, ...request }: Request): Promise<Call> {
+  #ask(request: Request): Promise<Call> {
     const { name, token, services, random, calls } = this.#options;
-    const began = Date.now();
-    const write = (answer: Partial<Call>): Call => {
-      const call: Call = { ...request, member: name, began, ended: Date.now(), ...answer };
-      calls.push(call);
-      return call;
-    };
-    try {
-      const response = await fetch(`${pick(random, services())}/api/${path}`, {
-        method: request.wish === 'read' ? 'GET' : 'POST',
-        headers: {
-          authorization: `Bearer ${token}`,
-          'idempotency-key': request.key,
-          ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-        signal: AbortSignal.timeout(answerWithinMs),
-      });
-      const body = (await response.json()) as Record<string, unknown>;
-      const code = body['code'] ?? body['outcome'];
-      return write({
-        status: response.status,
-        ...(typeof code === 'string' ? { code } : {}),
-        ...(response.ok && 'orderId' in body ? { told: read(body) } : {}),
-      });
-    } catch {
-      return write({});
-    }
+    return askAndNote({ name, token, calls, service: pick(random, services()) }, request);
   }
-}
-
-function read(body: Record<string, unknown>): ToldOrder {
-  // The answer's schema is the service's promise; what differs from it shows as a difference to the end.
-  const { orderId, state, version, units, amount, holdUntil } = body as unknown as Omit<
-    ToldOrder,
-    'units'
-  > & {
-    readonly units: number | readonly string[];
-    readonly amount: { readonly minor: number };
-  };
-  return { orderId, state, version, units: String(units), amountMinor: amount.minor, holdUntil };
 }
 
 function weighted(offers: readonly Sold[], random: () => number): Sold {
