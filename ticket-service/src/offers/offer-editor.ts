@@ -1,7 +1,7 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import type { Pool, PoolClient } from '@ropeline/core/postgres/connect.ts';
 import { isRefusedForGood } from '@ropeline/core/postgres/sql-state.ts';
-import { inTransaction } from '@ropeline/core/postgres/transaction.ts';
+import { inTransaction, onConnection } from '@ropeline/core/postgres/transaction.ts';
 import type { CapacityChange } from '../inventory/change-capacity.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { CouponTerms, Offer } from './offer.ts';
@@ -64,6 +64,8 @@ export class OfferEditor {
       const before = this.#parts.catalog.get(id);
       if (patch.capacity !== undefined && before.kind !== 'pool')
         throw new AppError('bad-request', { detail: `An offer of ${before.kind} counts its units itself` });
+      if (patch.priceMinor !== undefined && before.kind === 'seats')
+        throw new AppError('bad-request', { detail: 'Seats have the prices of their sections' });
       const { rows } = await client.query<{ capacity: number }>(
         'select capacity from offers where offer_id = $1',
         [id],
@@ -109,18 +111,17 @@ export class OfferEditor {
 
   async #alone(id: number, act: (client: PoolClient) => Promise<void>): Promise<void> {
     const { pool, catalog } = this.#parts;
-    const client = await pool.connect();
     try {
-      await client.query('select pg_advisory_lock($1, $2)', [lockClass, id]);
-      try {
-        await act(client);
-      } finally {
-        await client.query('select pg_advisory_unlock($1, $2)', [lockClass, id]);
-      }
+      await onConnection(pool, async (client, noteBroken) => {
+        await client.query('select pg_advisory_lock($1, $2)', [lockClass, id]);
+        try {
+          await act(client);
+        } finally {
+          await client.query('select pg_advisory_unlock($1, $2)', [lockClass, id]).catch(noteBroken);
+        }
+      });
     } catch (error) {
       throw asConflict(error);
-    } finally {
-      client.release();
     }
     await catalog.refresh();
   }

@@ -10,12 +10,13 @@ import type { OfferEditor } from '../offers/offer-editor.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
 import { OfferId } from './offers.ts';
+import { storedText } from './text-schema.ts';
 
 const time = Type.Integer({ minimum: 0, maximum: 253_402_300_799_999, description: 'Unix ms' });
 
 const CouponWish = Type.Object(
   {
-    title: Type.String({ minLength: 1, maxLength: 200 }),
+    title: storedText({ minLength: 1, maxLength: 200 }),
     capacity: Type.Integer({ minimum: 0, maximum: 10_000_000, description: 'How many are issued at most' }),
     rooms: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), { maxItems: 16 })),
     shards: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
@@ -114,7 +115,7 @@ export function couponRoutes(app: FastifyInstance, parts: Parts): void {
         body: CouponWish,
         response: {
           201: CouponAnswer,
-          ...problems('bad-request', 'login-required', 'role-required', 'unavailable'),
+          ...problems('bad-request', 'login-required', 'role-required', 'not-ready', 'unavailable'),
         },
       },
     },

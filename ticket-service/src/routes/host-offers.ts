@@ -9,12 +9,13 @@ import type { NewOffer, OfferEditor } from '../offers/offer-editor.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
 import { OfferAnswer, OfferId, offerAnswer } from './offers.ts';
+import { storedText } from './text-schema.ts';
 
 const closed = { additionalProperties: false } as const;
 const room = Type.String({ pattern: '^[a-z0-9-]{1,40}$' });
 const limit = Type.Union([Type.Integer({ minimum: 1, maximum: 1_000_000 }), Type.Null()]);
 const minor = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units' });
-const title = Type.String({ minLength: 1, maxLength: 200 });
+const title = storedText({ minLength: 1, maxLength: 200 });
 const capacity = Type.Integer({ minimum: 0, maximum: 10_000_000 });
 const rooms = Type.Array(room, { maxItems: 16 });
 const stockRoom = Type.Union([room, Type.Null()]);
@@ -23,7 +24,7 @@ const seat = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9-]{0,15}$' });
 
 const Section = Type.Object(
   {
-    section: Type.String({ minLength: 1, maxLength: 60 }),
+    section: storedText({ minLength: 1, maxLength: 60 }),
     priceMinor: minor,
     seats: Type.Array(seat, { minItems: 1, maxItems: 20_000 }),
   },
@@ -118,7 +119,7 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
         body: OfferWish,
         response: {
           201: OfferAnswer,
-          ...problems('bad-request', 'login-required', 'role-required', 'unavailable'),
+          ...problems('bad-request', 'login-required', 'role-required', 'not-ready', 'unavailable'),
         },
       },
     },
@@ -147,6 +148,7 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
             'role-required',
             'unknown-offer',
             'conflict',
+            'not-ready',
             'unavailable',
           ),
         },
@@ -167,7 +169,10 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
         params: OfferId,
         response: {
           204: Type.Null(),
-          ...problems('bad-request', 'login-required', 'role-required', 'unknown-offer', 'unavailable'),
+          ...problems(
+            ...(['bad-request', 'login-required', 'role-required'] as const),
+            ...(['unknown-offer', 'not-ready', 'unavailable'] as const),
+          ),
         },
       },
     },
@@ -214,10 +219,20 @@ function newOffer(wish: OfferWish, hostId: string): NewOffer {
       const { first, end, timeZone = null } = wish.nights;
       if (!isNight(first) || !isNight(end) || first >= end)
         throw new AppError('bad-request', { detail: 'nights: from a date to a later one' });
+      if (timeZone !== null && !isTimeZone(timeZone))
+        throw new AppError('bad-request', { detail: 'timeZone: none of that name' });
       return { ...base, priceMinor: wish.priceMinor, nights: { first, end, timeZone } };
     }
     default:
       return wish satisfies never;
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
   }
 }
 

@@ -3,6 +3,7 @@ import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import { type OrderRecord, orderStates } from '@ropeline/core/stock/order-record.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import type { Member } from '../members/access-tokens.ts';
 import type { Offer } from '../offers/offer.ts';
 import type { OfferCatalog } from '../offers/offer-catalog.ts';
 import type { OrderDesk } from '../orders/order-desk.ts';
@@ -156,7 +157,10 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         tags: ['orders'],
         summary: `The member's newest ${mostListed} orders`,
         security: security.member,
-        response: { 200: Type.Object({ orders: Type.Array(OrderAnswer) }), ...problems('login-required') },
+        response: {
+          200: Type.Object({ orders: Type.Array(OrderAnswer) }),
+          ...problems('login-required', 'unavailable'),
+        },
       },
     },
     async (request) => {
@@ -176,7 +180,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         params: OrderId,
         response: {
           200: OrderAnswer,
-          ...problems('bad-request', 'login-required', 'unknown-order', 'hold-lost'),
+          ...problems('bad-request', 'login-required', 'unknown-order', 'hold-lost', 'unavailable'),
         },
       },
     },
@@ -223,6 +227,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       schema: {
         tags: ['orders'],
         summary: 'Give an order back; a paid one is refunded',
+        description: 'For its member, and for the host of its offer.',
         security: security.member,
         params: OrderId,
         response: {
@@ -235,10 +240,16 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       },
     },
     async (request) => {
-      const { order, inRedis } = await own(request, await lookup.findToChange(orderIdIn(request)));
+      const found = await lookup.findToChange(orderIdIn(request));
+      const { order, inRedis } = isHostOf(memberIn(request), found) ? found : await own(request, found);
       return orderAnswer(cancelled(await saga.cancel(order, inRedis)));
     },
   );
+
+  function isHostOf({ id, role }: Member, found: Found | undefined): found is Found {
+    if (found === undefined || role === 'member') return false;
+    return role === 'admin' || catalog.find(found.order.offerId)?.hostId === id;
+  }
 
   /** Somebody else's order is as unknown as one that does not exist. */
   async function own(request: FastifyRequest, found: Found | undefined): Promise<Found> {

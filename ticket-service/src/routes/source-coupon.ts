@@ -1,11 +1,13 @@
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import type { CouponDesk } from '../coupons/coupon-desk.ts';
 import { couponIn } from '../offers/offer.ts';
 import type { Auth } from '../plugins/auth.ts';
 import { offerIn, type SourceOffers } from '../source-systems/source-offers.ts';
 import { Id, idIn } from './source-schemas.ts';
+
+const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 
 const Issue = Type.Object(
   {
@@ -14,11 +16,15 @@ const Issue = Type.Object(
       Type.String({ pattern: '^[A-Za-z0-9._-]{1,60}$' }),
     ]),
     couponId: Id,
-    policyId: Type.Optional(Id),
-    typeSnapshot: Type.Optional(Type.String({ maxLength: 60 })),
-    discountRateSnapshot: Type.Optional(Type.Union([Type.Number({ minimum: 0 }), Type.Null()])),
+    policyId: Type.Optional(orNull(Id)),
+    typeSnapshot: Type.Optional(orNull(Type.String({ maxLength: 60 }))),
+    discountRateSnapshot: Type.Optional(
+      orNull(
+        Type.Union([Type.Number({ minimum: 0 }), Type.String({ pattern: '^[0-9]{1,9}(\\.[0-9]{1,9})?$' })]),
+      ),
+    ),
     expiredAt: Type.Optional(
-      Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}([T ][0-9:.]+(Z|[+-]\\d{2}:\\d{2})?)?$' }),
+      orNull(Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}([T ][0-9:.]+(Z|[+-]\\d{2}:\\d{2})?)?$' })),
     ),
   },
   {

@@ -12,6 +12,7 @@ import { roomNights } from '../source-systems/room-nights.ts';
 import { nightIn } from '../source-systems/source-night.ts';
 import { offerIn, type SourceOffers } from '../source-systems/source-offers.ts';
 import { Id, idIn } from './source-schemas.ts';
+import { storedText } from './text-schema.ts';
 
 const ById = Type.Object({ id: Type.String({ pattern: '^[1-9][0-9]{0,8}$', examples: ['1'] }) });
 const ByBook = Type.Object({ bookId: Type.String({ pattern: '^[1-9][0-9]{0,8}$', examples: ['1'] }) });
@@ -22,7 +23,7 @@ const price = Type.Union([
 const date = Type.Union([Type.Integer(), Type.String({ minLength: 8, maxLength: 40 })], {
   description: '`20210505` as a number or text, or ISO 8601; its time of day counts for nothing',
 });
-const word = Type.Union([Type.Integer(), Type.String({ maxLength: 100 }), Type.Null()]);
+const word = Type.Union([Type.Integer(), storedText({ maxLength: 100 }), Type.Null()]);
 
 const RoomWish = Type.Object({ price }, { examples: [{ price: 120_000 }] });
 const Room = Type.Object(
@@ -92,7 +93,7 @@ export function sourceHotelRoutes(app: FastifyInstance, { auth, sources, editor,
         tags: ['source'],
         summary: 'Make a room',
         body: RoomWish,
-        response: { 201: Room, ...problems('bad-request', 'unavailable') },
+        response: { 201: Room, ...problems('bad-request', 'not-ready', 'unavailable') },
       },
     },
     async ({ body }, reply) => {
@@ -127,7 +128,10 @@ export function sourceHotelRoutes(app: FastifyInstance, { auth, sources, editor,
         tags: ['source'],
         summary: 'Withdraw a room; its books stay',
         params: ById,
-        response: { 204: Type.Null(), ...problems('bad-request', 'unknown-offer', 'unavailable') },
+        response: {
+          204: Type.Null(),
+          ...problems('bad-request', 'unknown-offer', 'not-ready', 'unavailable'),
+        },
       },
     },
     async (request, reply) => {

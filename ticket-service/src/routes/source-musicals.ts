@@ -1,5 +1,5 @@
 import { AppError } from '@ropeline/core/errors.ts';
-import { problems } from '@ropeline/core/http/problem-schemas.ts';
+import { problemSchema, problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
@@ -41,7 +41,7 @@ const refusedSeat = {
   description: 'The seat is taken, or there is none of the name; or `bad-request`',
   content: {
     'application/json': { schema: { ...Message, examples: [{ message: 'A1 is taken' }] } },
-    'application/problem+json': { schema: Type.Object({ code: Type.Literal('bad-request') }) },
+    'application/problem+json': { schema: problemSchema(['bad-request']) },
   },
 };
 
@@ -78,13 +78,13 @@ export function sourceMusicalRoutes(app: FastifyInstance, parts: Parts): void {
       .slice(0, topOf),
   );
 
-  const seats = (summary: string) => ({
+  const seats = (summary: string, ...refusals: readonly 'not-ready'[]) => ({
     preHandler: findMusical,
     schema: {
       tags: ['source'],
       summary,
       params: MusicalId,
-      response: { 200: Seats, ...problems('bad-request', 'unknown-offer', 'not-ready', 'unavailable') },
+      response: { 200: Seats, ...problems('bad-request', 'unknown-offer', ...refusals, 'unavailable') },
     },
   });
 
@@ -96,7 +96,7 @@ export function sourceMusicalRoutes(app: FastifyInstance, parts: Parts): void {
 
   app.get(
     '/api/test/performance/seats/:musicalId/cached',
-    seats('The seat map from memory, at most half a second old'),
+    seats('The seat map from memory, at most half a second old', 'not-ready'),
     async (request) => {
       const offer = offerIn(request);
       const taken = await takenNames.read(offer.id);
@@ -130,6 +130,7 @@ export function sourceMusicalRoutes(app: FastifyInstance, parts: Parts): void {
             'login-required',
             'entry-required',
             'entry-bound',
+            'entry-wrong-room',
             'unknown-offer',
             'not-ready',
             'unavailable',

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { bearer, call } from '../support/http.ts';
 import { openShop, type Shop } from '../support/shop.ts';
@@ -118,6 +119,43 @@ it('withdraws an offer: nothing more is sold, orders that are there can be paid'
   expect((await shop.pay(buyer, body['orderId'])).status).toBe(200);
 });
 
+it('survives a connection to Postgres that dies in the middle of a change, and leaves no lock', async () => {
+  const shop = await openShop();
+  const host = await asHost(shop);
+  const { id } = (await host.make(pool)).body;
+  const holding = cleanedUp(await shop.pool.connect(), (client) => client.release());
+  await holding.query('select pg_advisory_lock(7206002, $1)', [id]);
+  const change = host.change(id, { capacity: 20 });
+  const waiting = `select pg_terminate_backend(pid) from pg_stat_activity
+    where wait_event = 'advisory' and datname = current_database()`;
+  await until(async () => (await shop.pool.query(waiting)).rowCount === 1);
+  expect(said(await change)).toEqual([503, 'unavailable']);
+  await holding.query('select pg_advisory_unlock(7206002, $1)', [id]);
+  expect((await host.change(id, { capacity: 20 })).body).toMatchObject({ capacity: 20 });
+});
+
+it('lets a host cancel orders of an own offer, paid ones too, and nobody else’s', async () => {
+  const shop = await openShop();
+  const host = await asHost(shop);
+  const buyer = await shop.join();
+  await shop.pool.query(`update members set role = 'host' where member_id = 'testuser2'`);
+  const other = await asHost(shop, 'testuser2');
+  const { id } = (await host.make(pool)).body;
+  const { body } = await shop.order(buyer, { offerId: id, quantity: 4 });
+  expect((await shop.pay(buyer, body['orderId'])).status).toBe(200);
+  expect(said(await shop.cancel(other.token, body['orderId']))).toEqual([404, 'unknown-order']);
+  expect(said(await shop.pay(host.token, body['orderId']))).toEqual([404, 'unknown-order']);
+  expect(await shop.cancel(host.token, body['orderId'])).toMatchObject({
+    status: 200,
+    body: { state: 'CANCELLED' },
+  });
+  expect(await shop.stock(Number(id))).toMatchObject({ sold: 0, available: 10 });
+  const { rows } = await shop.pool.query('select state from payments where order_id = $1', [body['orderId']]);
+  expect(rows).toEqual([{ state: 'refund-due' }]);
+  const mine = await shop.order(buyer, { offerId: 11, quantity: 1 });
+  expect(said(await shop.cancel(host.token, mine.body['orderId']))).toEqual([404, 'unknown-order']);
+});
+
 it('keeps hosts to their own offers, members to none, and refuses nonsense', async () => {
   const shop = await openShop();
   const host = await asHost(shop);
@@ -134,6 +172,7 @@ it('keeps hosts to their own offers, members to none, and refuses nonsense', asy
     { ...pool, capacity: -1 },
     { ...pool, kind: 'seats' },
     { ...pool, extra: 1 },
+    { ...pool, title: 'NUL \0' },
     {
       kind: 'seats',
       title: 't',
@@ -155,8 +194,24 @@ it('keeps hosts to their own offers, members to none, and refuses nonsense', asy
       priceMinor: 1,
       nights: { first: '2026-03-01', end: '2026-03-01' },
     },
+    {
+      kind: 'nights',
+      title: 't',
+      currency: 'KRW',
+      priceMinor: 1,
+      nights: { first: '2026-03-01', end: '2026-03-02', timeZone: 'Nowhere/Land' },
+    },
   ];
   for (const body of wrong)
     expect(said(await host.make(body)), JSON.stringify(body)).toEqual([400, 'bad-request']);
   expect(said(await host.change(id, {}))).toEqual([400, 'bad-request']);
+  const hall = await host.make({
+    ...{ kind: 'seats', title: 't', currency: 'KRW' },
+    sections: [{ section: 's', priceMinor: 7, seats: ['A1'] }],
+  });
+  for (const change of [{ priceMinor: 5 }, { capacity: 5 }])
+    expect(said(await host.change(hall.body['id'], change)), JSON.stringify(change)).toEqual([
+      400,
+      'bad-request',
+    ]);
 });

@@ -51,6 +51,14 @@ test('says 202 also when it is gone', async () => {
   ]);
 });
 
+test('takes snapshots as the callers write them: numbers in quotes, and null', async () => {
+  const odd = { policyId: '3', typeSnapshot: null, discountRateSnapshot: '10.5', expiredAt: null };
+  expect(await issue(wish('odd-snapshots', odd))).toMatchObject({
+    status: 202,
+    body: { userId: 'odd-snapshots', couponId: 104 },
+  });
+});
+
 test('refuses what is no wish, and a coupon that there is not', async () => {
   const before = await issued();
   for (const wrong of [

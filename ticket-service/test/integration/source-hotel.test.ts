@@ -146,6 +146,7 @@ it('refuses what is no room, no stay and no book', async () => {
     stay('one', 20300101, 20300102),
     stay(1, undefined, 20300102),
     stay(1, 20300101, 20300102, { guestId: {} }),
+    stay(1, 20300101, 20300102, { hostId: 'a\0b' }),
   ]) {
     expect(await post('/books', wrong), JSON.stringify(wrong)).toMatchObject({
       status: 400,

@@ -48,7 +48,10 @@ test('refuses without a token, for a seat or a musical that there is not, and wi
     status: 400,
     body: { message: 'There is no seat Z9' },
   });
-  expect(await reserve(token, 1, {})).toMatchObject({ status: 400, body: { code: 'bad-request' } });
+  expect(await reserve(token, 1, {})).toMatchObject({
+    status: 400,
+    body: { code: 'bad-request', status: 400, title: 'The request is malformed' },
+  });
 });
 
 test('lists 200 musicals, and the five that sold most', async () => {
