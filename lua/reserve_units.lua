@@ -14,7 +14,7 @@ KEYS
   + members          hash    member -> units held and bought
   + entry_units      string  units of the entry; not touched without an entry
   + idempotency      string  order id and body hash; not touched without a key
-  + member_orders    zset    order -> created at, ms
+  + member_orders    zset    order -> created at, ms; the newest 100
   + order            hash    the new order
 ARGV
   1 epoch_id         text    the caller's epoch

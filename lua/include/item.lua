@@ -70,6 +70,8 @@ local function take(item, now, keep_ms, held, sold)
     redis.call('SET', item.idempotency, item.order_id .. ' ' .. item.body_hash, 'PX', keep_ms)
   end
   redis.call('ZADD', item.member_orders, now, item.order_id)
+  -- Nobody is shown more; a caller that books for everybody orders without end.
+  redis.call('ZREMRANGEBYRANK', item.member_orders, 0, -101)
   redis.call('PEXPIRE', item.member_orders, keep_ms)
   if pool == 'held' then return held + item.quantity, sold end
   return held, sold + item.quantity

@@ -26,7 +26,7 @@ export type StockKeys = {
   readonly idempotency: (offerId: number, memberId: string, key: string) => string;
   /** hash: the order, fields as in `orderFields`. */
   readonly order: (orderId: string) => string;
-  /** zset: order -> created at; the member's orders that Redis may still hold. */
+  /** zset: order -> created at; the member's newest 100 orders, which Redis may still hold. */
   readonly memberOrders: (memberId: string) => string;
   /** string: the holder whom an entry is bound to. */
   readonly entry: (jti: string) => string;

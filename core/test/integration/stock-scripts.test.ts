@@ -119,6 +119,18 @@ it('limits what a member and what an entry hold, and gives the room back', async
   expect(await ask(2, 'm1')).toBe(1);
 });
 
+it('lists the newest hundred orders of a member, however many there are', async () => {
+  const { stock, redis, keys } = test;
+  await prepare(stock, 1, 1_000);
+  const replies = await reserve(
+    stock,
+    Array.from({ length: 103 }, () => ({ memberId: 'a', quantity: 1 })),
+  );
+  const listed = await redis.zrange(keys.memberOrders('a'), '0', '-1');
+  expect(listed).toHaveLength(100);
+  expect(new Set(replies.map(({ orderId }) => orderId)).size).toBe(103);
+});
+
 it('sells no more when the outbox is full', async () => {
   const { stock } = test;
   await prepare(stock, 1, 10);
