@@ -43,6 +43,7 @@ for i = 0, (#ARGV - 3) / ${argsPerItem} - 1 do
   redis.call('PEXPIRE', KEYS[k + 3], ARGV[3])
   redis.call('SET', KEYS[k + 4], ARGV[a], 'PX', ARGV[3])
   redis.call('ZADD', KEYS[k + 5], 1800000000000, ARGV[a])
+  redis.call('ZREMRANGEBYRANK', KEYS[k + 5], 0, -101)
   redis.call('PEXPIRE', KEYS[k + 5], ARGV[3])
   redis.call('HSET', KEYS[k + 6], unpack(flat))
   redis.call('XADD', KEYS[3], '*', unpack(flat))
