@@ -18,6 +18,8 @@ export type Tap = {
   readonly url: string;
   /** Nothing passes in either direction from the point on. Resolves when it is reached. */
   readonly freezeAt: (point: Point) => Promise<void>;
+  /** Ends every connection; new ones pass again. */
+  readonly thaw: () => void;
   readonly stop: () => Promise<void>;
 };
 
@@ -90,6 +92,11 @@ export async function startTap(target: string): Promise<Tap> {
       new Promise((resolve) => {
         armed = { point, reached: resolve };
       }),
+    thaw() {
+      armed = undefined;
+      isFrozen = false;
+      for (const socket of sockets) socket.destroy();
+    },
     async stop() {
       for (const socket of sockets) socket.destroy();
       server.close();
