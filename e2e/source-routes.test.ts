@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { completedUnits } from '../loadtest/check/books.ts';
 import { readLedger } from '../loadtest/check/ledger.ts';
@@ -133,8 +135,21 @@ test('110 at once on the stock API get 100 pieces: the 101st is told what is lef
   expect(all.body).toEqual({ status: 'confirmed', remaining: 0 });
 });
 
-test('the health check answers in the old words', async () => {
+test('the health checks answer in the old words', async () => {
   expect(await call('GET', at('/health'))).toMatchObject({ status: 200, text: '{"status":"ok"}' });
+  expect(await call('GET', at('/actuator/health'))).toMatchObject({ status: 200, text: '{"status":"UP"}' });
+});
+
+test('npm run demo:reset puts the stock back while all runs', async () => {
+  const read = async () => (await call('POST', at('/api/stock/get'), { json: { product_id: 1 } })).body;
+  expect(await read()).toMatchObject({ quantity: 0 });
+  expect((await reserve(await tokenOf(1))).status).toBe(409);
+  const { stdout } = await promisify(execFile)(process.execPath, ['scripts/bootstrap.mjs', 'demo:reset'], {
+    env: { ...process.env, DATA_DIR: ropeline().dataDir },
+  });
+  expect(stdout).toMatch(/stock is back; 1000 orders are deleted/);
+  await until(async () => (await reserve(await tokenOf(1))).status === 200);
+  expect(await read()).toEqual({ product_id: 1, quantity: 100, reserved: 0 });
 });
 
 function logIn(password: string, number = 1): Promise<Answer> {

@@ -9,9 +9,10 @@ KEYS
   2 holds        zset    order -> hold until, ms
   3 outbox       stream  one entry per transition
   4 offer        hash    capacity, held, sold
-  5 members      hash    member -> units held and bought
-  6 entry_units  string  units of the entry
-  7 order        hash    the order
+  5 units        hash    named unit -> order
+  6 members      hash    member -> units held and bought
+  7 entry_units  string  units of the entry
+  8 order        hash    the order
 ARGV
   1 epoch_id     text    the caller's epoch
   2 attempt      count   the attempt that was declined; 0 = by wish
@@ -21,9 +22,10 @@ REPLY {0} not ready | {code, state before, version, attempt}
 COMPLEXITY O(log H), H holds
 ]]
 local epoch, holds, outbox, offer = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local members, entry_units, order_key = KEYS[5], KEYS[6], KEYS[7]
+local units, members, entry_units, order_key = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 -- @include stock
 -- @include order
+-- @include units
 -- @include release
 
 if not_ready(epoch, ARGV[1]) then return { NOT_READY } end
@@ -41,6 +43,6 @@ else
 end
 if not pool then return answer(4) end
 redis.call('ZREM', holds, order.orderId)
-release_units(order, pool, offer, members, entry_units, ARGV[3])
+release_units(order, pool, offer, units, members, entry_units, ARGV[3])
 move_order(order_key, outbox, order, 'CANCELLED', now_ms())
 return answer(DONE)

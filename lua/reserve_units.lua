@@ -10,10 +10,11 @@ KEYS
   2 holds            zset    order -> hold until, ms
   3 outbox           stream  one entry per transition
   + offer            hash    capacity, held, sold
+  + units            hash    named unit -> order; not touched of a pool
   + members          hash    member -> units held and bought
   + entry_units      string  units of the entry; not touched without an entry
   + idempotency      string  order id and body hash; not touched without a key
-  + member_orders    zset    order -> created at, ms
+  + member_orders    zset    order -> created at, ms; the newest 100
   + order            hash    the new order
 ARGV
   1 epoch_id         text    the caller's epoch
@@ -23,6 +24,7 @@ ARGV
   + offer_id         id
   + member_id        text
   + quantity         count   1 or more
+  + units            text    the count again, or as many names in a comma list
   + amount_minor     count   price of the whole order
   + currency         text    ISO 4217
   + entry            text    jti, empty = none
@@ -33,12 +35,14 @@ ARGV
   + entry_limit      count   most units of the entry, 0 = any
 REPLY {0} not ready | {1, now ms, then per item: code, order id, hold until ms, capacity, held, sold}
   code: 1 taken; 2 same; 3 the key was used with another body; 4 sold out; 5 all held; 6 the member's limit; 7 the
-  entry's limit; 8 the outbox is full; 9 a number is not one; 10 the offer was never prepared
-COMPLEXITY O(B log H), B items, H holds
+  entry's limit; 8 the outbox is full; 9 a number is not one; 10 the offer was never prepared; 11 a named unit is
+  somebody else's
+COMPLEXITY O(B log H + names), B items, H holds
 ]]
 local epoch, holds, outbox = KEYS[1], KEYS[2], KEYS[3]
 -- @include stock
 -- @include order
+-- @include units
 -- @include item
 
 if not_ready(epoch, ARGV[1]) then return { NOT_READY } end

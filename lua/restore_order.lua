@@ -1,23 +1,27 @@
 --[[
-restore_order: puts a COMPLETED order that Redis has forgotten back as Postgres has it, so that it can be cancelled;
-an order that is there is left alone. Counts nothing and publishes nothing: its units are still counted as sold.
+restore_order: puts an order that Redis does not have back as Postgres has it: a COMPLETED one that was forgotten, so
+that it can be cancelled, or one that was lost while it was open, so that it goes on; its hold runs again. An order
+that is there is left alone. Counts nothing and publishes nothing: its units are still counted as held or sold.
 
 KEYS
   1 epoch     string  the life of the data set
-  2 order     hash    the order
+  2 holds     zset    order -> hold until, ms
+  3 order     hash    the order
 ARGV
   1 epoch_id  text    the caller's epoch
-  2 keep_ms   ms      how long it is kept when nothing happens to it
+  2 keep_ms   ms      how long it is kept when it is over and nothing happens to it
   + field     text    a field of the order
   + value     text    its value
 REPLY {0} not ready | {1} put back | {2} was there
-COMPLEXITY O(1)
+COMPLEXITY O(log H), H holds
 ]]
-local epoch, order_key = KEYS[1], KEYS[2]
+local epoch, holds, order_key = KEYS[1], KEYS[2], KEYS[3]
 -- @include stock
 
 if not_ready(epoch, ARGV[1]) then return { NOT_READY } end
 if redis.call('EXISTS', order_key) == 1 then return { SAME } end
 redis.call('HSET', order_key, unpack(ARGV, 3))
-redis.call('PEXPIRE', order_key, ARGV[2])
+local order = redis.call('HMGET', order_key, 'state', 'holdUntil', 'orderId')
+if order[1] == 'RESERVED' then redis.call('ZADD', holds, order[2], order[3]) end
+if order[1] ~= 'RESERVED' and order[1] ~= 'PAYING' then redis.call('PEXPIRE', order_key, ARGV[2]) end
 return { DONE }

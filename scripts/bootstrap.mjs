@@ -12,6 +12,7 @@ const programs = {
   test: 'scripts/test.ts',
   check: 'scripts/check.ts',
   crowd: 'scripts/crowd.ts',
+  'demo:reset': 'scripts/demo-reset.ts',
   docs: 'scripts/docs.ts',
   'verify-draw': 'scripts/verify-draw.ts',
   'rotate-keys': 'scripts/rotate-keys.ts',

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configurationPage } from './docs/configuration.ts';
+import { eventsSchemaFile } from './docs/events-schema.ts';
 import { withProblemTable } from './docs/problem-table.ts';
 import { processes } from './docs/processes.ts';
 import { roomsSchemaFile } from './docs/rooms-schema.ts';
@@ -10,6 +11,7 @@ const configuration = page('configuration');
 write(configuration, configurationPage(processes));
 const protocol = page('protocol');
 write(protocol, withProblemTable(readFileSync(protocol, 'utf8')));
+write(fileURLToPath(new URL('../docs/events.schema.json', import.meta.url)), eventsSchemaFile());
 write(fileURLToPath(new URL('../docs/rooms.schema.json', import.meta.url)), roomsSchemaFile());
 
 function page(name: string): string {

@@ -6,6 +6,8 @@ import { until } from './until.ts';
 
 export type SpawnedService = {
   readonly url: string;
+  /** All that it has written to its standard output. */
+  readonly printed: () => string;
   /** As a crash would: SIGKILL, and waits until it is gone. */
   readonly kill: () => Promise<void>;
   /** SIGTERM; resolves to the exit code. */
@@ -13,19 +15,23 @@ export type SpawnedService = {
 };
 
 /**
- * Starts a process of the repository (`main` relative to its root) on a free port, told by the variable `portName`,
- * and waits until `/health/live` answers. It is killed at the end of the test.
+ * Starts a process of the repository (`main` relative to its root) on the port that the variable `portName` names,
+ * else on a free one, and waits until `/health/live` answers. It is killed at the end of the test.
  */
 export async function spawnService(
   main: string,
   portName: string,
   env: Record<string, string>,
 ): Promise<SpawnedService> {
-  const port = await freePort();
+  const port = Number(env[portName] ?? (await freePort()));
   const url = `http://127.0.0.1:${port}`;
   const path = fileURLToPath(new URL(`../${main}`, import.meta.url));
   const child = startChild(process.execPath, [path], {
     env: { LOG_LEVEL: 'warn', [portName]: String(port), ...env },
+  });
+  let printed = '';
+  child.process.stdout?.on('data', (chunk: Buffer) => {
+    printed += chunk.toString();
   });
   const kill = (): Promise<void> => stopChild(child.process, 'SIGKILL');
   onTestFinished(kill);
@@ -40,6 +46,7 @@ export async function spawnService(
   }
   return {
     url,
+    printed: () => printed,
     kill,
     stop: async () => {
       await stopChild(child.process, 'SIGTERM', 15_000);

@@ -24,7 +24,11 @@ export class AppError extends Error {
   readonly #members: Record<string, unknown> | undefined;
 
   constructor(code: ProblemCode, options: Options = {}) {
+    const { stackTraceLimit } = Error;
+    // Nobody reads the stack of a refusal, and taking it costs as much as finding out that all is sold.
+    if (problemCodes[code][0] < 500) Error.stackTraceLimit = 0;
     super(options.detail ?? problemCodes[code][1], { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'AppError';
     this.code = code;
     this.status = problemCodes[code][0];

@@ -22,3 +22,7 @@ export const trustedProxies = list(
   'Addresses and networks whose X-Forwarded-* headers are believed',
   [],
 );
+export const paymentCallbackSecret = optionalSecret(
+  'PAYMENT_CALLBACK_SECRET',
+  'Signs what the payment simulator tells the webhook; unset: it has no webhook',
+);

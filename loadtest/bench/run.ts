@@ -15,6 +15,9 @@ const benches = {
   queue: 'joins and status polls against an empty handler of the library below',
   proxy: 'the transport, and a proxied request against the site asked directly',
   'stock-scripts': 'the reserve script against the same writes without its checks',
+  orders: 'POST /api/orders, units reserved and sold out, against an empty handler',
+  'log-ins': '9,000 log-ins at once',
+  'order-memory': 'what an order costs the stock Redis, while it lives and after',
   workers: 'orders a second through the workers against a bare unnest of the same batch size',
   pacing: 'the pacing error of a second, with one gateway, and with three of which one is killed',
   commands: 'Redis commands a second while visitors wait on sockets, or poll, and nobody is admitted',
@@ -35,7 +38,7 @@ const asked = process.argv.slice(2).flatMap((word) => (word === '--' ? [] : (gro
 
 if (asked.includes('--help') || asked.some((name) => !(name in benches))) {
   console.log(
-    'npm run bench [-- name ...]   queue and proxy need wrk on PATH (Debian: apt-get install wrk)\n',
+    'npm run bench [-- name ...]   queue, proxy and orders need wrk on PATH (Debian: apt-get install wrk)\n',
   );
   for (const [name, what] of Object.entries(benches)) console.log(`  ${name.padEnd(14)} ${what}`);
   for (const [name, of] of Object.entries(groups)) console.log(`  ${name.padEnd(14)} ${of.join(', ')}`);

@@ -60,7 +60,7 @@ const title: Record<string, string | undefined> = {
   direct: 'The same crowd straight at the ticket service, to compare',
 };
 
-function mark(kept: boolean | undefined): string {
+export function mark(kept: boolean | undefined): string {
   return kept === undefined ? 'not judged' : kept ? 'kept' : '**missed**';
 }
 
@@ -68,7 +68,7 @@ function counted(what: string, counts: Readonly<Record<string, number>>, none: s
   return Object.keys(counts).length === 0 ? [none] : table([what, 'times'], Object.entries(counts));
 }
 
-function table(
+export function table(
   head: readonly string[],
   rows: readonly (readonly (string | number | boolean)[])[],
 ): readonly string[] {

@@ -132,11 +132,11 @@ function unrecordedTurns(record: RoomRecord, stories: readonly Story[]): Violati
     .map(({ visitor }) => `${visitor} entered without an admission on record`);
 }
 
-function check(goal: string, found: string, kept: boolean): Check {
+export function check(goal: string, found: string, kept: boolean): Check {
   return { goal, found, kept };
 }
 
-function none(goal: string, violations: Violations): Check {
+export function none(goal: string, violations: Violations): Check {
   const [first] = violations;
   return check(
     goal,
@@ -145,6 +145,6 @@ function none(goal: string, violations: Violations): Check {
   );
 }
 
-function percent(share: number): string {
+export function percent(share: number): string {
   return `${(share * 100).toFixed(3)} %`;
 }

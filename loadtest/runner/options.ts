@@ -55,7 +55,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     },
   });
   if (values.help) return 'help';
-  if (positionals.join(' ') !== 'surge') throw new Error(`There is one load test: surge.\n\n${help}`);
+  if (positionals.join(' ') !== 'surge') throw new Error(`Which load test?\n\n${help}`);
   if (values.direct && values['logged-in']) throw new Error('--logged-in and --direct exclude each other.');
   const variant: Variant = values['logged-in'] ? 'logged-in' : values.direct ? 'direct' : 'surge';
   return {

@@ -191,7 +191,7 @@ async function conclude(
   return { report, markdown: markdown(report, k6Report), passed: passed(checks) };
 }
 
-function verdictLines(checks: readonly Check[]): readonly string[] {
+export function verdictLines(checks: readonly Check[]): readonly string[] {
   const words = (kept: boolean | undefined): string =>
     kept === undefined ? 'not judged' : kept ? 'kept' : 'MISSED';
   return checks.map(({ goal, found, kept }) => `  ${words(kept).padEnd(10)} ${goal}: ${found}`);

@@ -1,28 +1,30 @@
--- Needs include stock. The items of reserve_units: reading and checking them, judging them, taking their units.
+-- Needs include stock, include units. The items of reserve_units: reading and checking them, judging them, taking their units.
 local TAKEN, REPEATED, MISMATCH, SOLD_OUT, ALL_HELD = 1, 2, 3, 4, 5
-local MEMBER_LIMIT, ENTRY_LIMIT, OUTBOX_FULL, INVALID, UNKNOWN_OFFER = 6, 7, 8, 9, 10
+local MEMBER_LIMIT, ENTRY_LIMIT, OUTBOX_FULL, INVALID, UNKNOWN_OFFER, NAME_TAKEN = 6, 7, 8, 9, 10, 11
 
 local function read_items(first_key, first_arg)
   local items, k = {}, first_key
-  for a = first_arg, #ARGV, 12 do
+  for a = first_arg, #ARGV, 13 do
     local item = {
-      offer = KEYS[k], members = KEYS[k + 1], entry_units = KEYS[k + 2], idempotency = KEYS[k + 3],
-      member_orders = KEYS[k + 4], order = KEYS[k + 5],
-      order_id = ARGV[a], member_id = ARGV[a + 2], quantity = whole(ARGV[a + 3], 1), entry = ARGV[a + 6],
-      key = ARGV[a + 7], body_hash = ARGV[a + 8], hold_ms = whole(ARGV[a + 9], 0),
-      member_limit = whole(ARGV[a + 10], 0), entry_limit = whole(ARGV[a + 11], 0),
+      offer = KEYS[k], units = KEYS[k + 1], members = KEYS[k + 2], entry_units = KEYS[k + 3],
+      idempotency = KEYS[k + 4], member_orders = KEYS[k + 5], order = KEYS[k + 6],
+      order_id = ARGV[a], member_id = ARGV[a + 2], quantity = whole(ARGV[a + 3], 1), names = names_of(ARGV[a + 4]),
+      entry = ARGV[a + 7], key = ARGV[a + 8], body_hash = ARGV[a + 9], hold_ms = whole(ARGV[a + 10], 0),
+      member_limit = whole(ARGV[a + 11], 0), entry_limit = whole(ARGV[a + 12], 0),
     }
-    item.valid = item.quantity and whole(ARGV[a + 4], 0) and item.hold_ms and item.member_limit and item.entry_limit
+    local count = #item.names > 0 and #item.names or tonumber(ARGV[a + 4])
+    item.valid = item.quantity and item.quantity == count and whole(ARGV[a + 5], 0) and item.hold_ms and item.member_limit
+      and item.entry_limit
     function item.record(now, hold_until)
       return {
         orderId = item.order_id, version = 1, state = item.hold_ms > 0 and 'RESERVED' or 'COMPLETED',
-        offerId = ARGV[a + 1], memberId = item.member_id, units = ARGV[a + 3], quantity = ARGV[a + 3],
-        amountMinor = ARGV[a + 4], currency = ARGV[a + 5], attempt = 0, entry = item.entry,
+        offerId = ARGV[a + 1], memberId = item.member_id, units = ARGV[a + 4], quantity = ARGV[a + 3],
+        amountMinor = ARGV[a + 5], currency = ARGV[a + 6], attempt = 0, entry = item.entry,
         idempotencyKey = item.key, bodyHash = item.body_hash,
         holdUntil = hold_until, createdAt = now, updatedAt = now,
       }
     end
-    items[#items + 1], k = item, k + 6
+    items[#items + 1], k = item, k + 7
   end
   return items
 end
@@ -47,7 +49,8 @@ local function judge(item, room)
     return answer(ENTRY_LIMIT)
   end
   local free = capacity - held - sold
-  if item.quantity <= free then return answer(TAKEN) end
+  if item.quantity <= free then return answer(any_taken(item.units, item.names) and NAME_TAKEN or TAKEN) end
+  if #item.names > 0 and free > 0 then return answer(NAME_TAKEN) end
   -- Held units may come back: worth waiting for, unless even all of them would not be enough.
   local waits = held > 0 and (free == 0 or item.quantity <= free + held)
   return answer(waits and ALL_HELD or SOLD_OUT)
@@ -57,6 +60,7 @@ end
 local function take(item, now, keep_ms, held, sold)
   local pool = item.hold_ms > 0 and 'held' or 'sold'
   redis.call('HINCRBY', item.offer, pool, item.quantity)
+  give_names(item.units, item.names, item.order_id)
   redis.call('HINCRBY', item.members, item.member_id, item.quantity)
   if item.entry ~= '' then
     redis.call('INCRBY', item.entry_units, item.quantity)
@@ -66,6 +70,8 @@ local function take(item, now, keep_ms, held, sold)
     redis.call('SET', item.idempotency, item.order_id .. ' ' .. item.body_hash, 'PX', keep_ms)
   end
   redis.call('ZADD', item.member_orders, now, item.order_id)
+  -- Nobody is shown more; a caller that books for everybody orders without end.
+  redis.call('ZREMRANGEBYRANK', item.member_orders, 0, -101)
   redis.call('PEXPIRE', item.member_orders, keep_ms)
   if pool == 'held' then return held + item.quantity, sold end
   return held, sold + item.quantity

@@ -13,14 +13,23 @@ local function read_order(key)
   return order
 end
 
--- Writes the whole order and appends it, whole, to the outbox: in one script, so neither is ever there alone.
-local function write_order(key, outbox, order)
+local function fields_of(order)
   local flat = {}
   for i, name in ipairs(ORDER_FIELDS) do
     flat[2 * i - 1], flat[2 * i] = name, order[name]
   end
-  redis.call('HSET', key, unpack(flat))
-  redis.call('XADD', outbox, '*', unpack(flat))
+  return flat
+end
+
+-- Appends the order, whole, to the outbox.
+local function append_order(outbox, order)
+  redis.call('XADD', outbox, '*', unpack(fields_of(order)))
+end
+
+-- Writes the whole order and appends it: in one script, so neither is ever there alone.
+local function write_order(key, outbox, order)
+  redis.call('HSET', key, unpack(fields_of(order)))
+  append_order(outbox, order)
 end
 
 -- The one way from one state to the next: version + 1. A key that was about to be forgotten is kept again.

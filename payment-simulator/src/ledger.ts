@@ -2,14 +2,21 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { LedgerFile } from './ledger-file.ts';
 
-export const Charge = Type.Object({
-  reference: Type.String(),
-  state: Type.Union([Type.Literal('paid'), Type.Literal('declined'), Type.Literal('refunded')]),
-  amountMinor: Type.Integer({ description: 'Minor units of the currency' }),
-  currency: Type.String(),
-  at: Type.Integer({ description: 'Unix ms of the charge' }),
-  refundedAt: Type.Optional(Type.Integer({ description: 'Unix ms' })),
-});
+export const Charge = Type.Object(
+  {
+    reference: Type.String(),
+    state: Type.Union([Type.Literal('paid'), Type.Literal('declined'), Type.Literal('refunded')]),
+    amountMinor: Type.Integer({ description: 'Minor units of the currency' }),
+    currency: Type.String(),
+    at: Type.Integer({ description: 'Unix ms of the charge' }),
+    refundedAt: Type.Optional(Type.Integer({ description: 'Unix ms' })),
+  },
+  {
+    examples: [
+      { reference: 'order-17:1', state: 'paid', amountMinor: 1_500, currency: 'KRW', at: 1_795_272_000_000 },
+    ],
+  },
+);
 export type Charge = Static<typeof Charge>;
 
 export const Summary = Type.Object({
@@ -61,14 +68,13 @@ export class Ledger {
     return this.#record(charge);
   }
 
-  /** Refunds a paid charge once; a repeat answers the same. Undefined when there is nothing to refund. */
-  async refund(reference: string): Promise<Charge | undefined> {
-    const charge = this.#charges.get(reference);
-    if (charge?.state === 'paid') {
-      await this.#record({ ...charge, state: 'refunded', refundedAt: Date.now() });
-    }
+  /** Refunds a paid charge once; a repeat answers the same. No charge when there is nothing to refund. */
+  async refund(reference: string): Promise<{ readonly charge: Charge | undefined; readonly isNew: boolean }> {
+    const known = this.#charges.get(reference);
+    const isNew = known?.state === 'paid';
+    if (isNew) await this.#record({ ...known, state: 'refunded', refundedAt: Date.now() });
     const found = await this.find(reference);
-    return found?.state === 'refunded' ? found : undefined;
+    return { charge: found?.state === 'refunded' ? found : undefined, isNew };
   }
 
   summary(): Summary {

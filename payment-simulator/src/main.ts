@@ -1,14 +1,13 @@
 import { join } from 'node:path';
-import { ConfigError, loadSettings } from '@ropeline/core/config.ts';
+import { ConfigError } from '@ropeline/core/config.ts';
 import { Lifecycle, reportReady } from '@ropeline/core/lifecycle.ts';
 import { createLog } from '@ropeline/core/log.ts';
 import { createApp } from './app.ts';
-import { Fates } from './behaviour.ts';
 import { Ledger } from './ledger.ts';
-import { settings } from './settings.ts';
+import { loadConfig } from './settings.ts';
 
 async function main(): Promise<void> {
-  const config = loadSettings(settings, process.env);
+  const config = loadConfig(process.env);
   if (process.argv.includes('--check-config')) return;
   const log = createLog('payment-simulator', config.logLevel);
   // Shorter than `npm start` waits for a service to stop.
@@ -20,7 +19,8 @@ async function main(): Promise<void> {
   const app = await createApp({
     log,
     ledger,
-    fates: new Fates(config.seed),
+    seed: config.seed,
+    target: config.target,
     metricsToken: config.metricsToken,
   });
   lifecycle.onStop('http', () => app.close());

@@ -38,6 +38,7 @@ export function loadSecrets(folder: string, env: Record<string, string | undefin
       OPERATOR_TOKENS: [given, ...hashes].filter(Boolean).join(','),
       SIGNAL_TOKEN: env['SIGNAL_TOKEN'] || random('signal-token'),
       MEMBER_SECRET: env['MEMBER_SECRET'] || random('member-secret'),
+      PAYMENT_CALLBACK_SECRET: env['PAYMENT_CALLBACK_SECRET'] || random('payment-callback-secret'),
     },
     operatorToken,
   };

@@ -24,6 +24,7 @@ export function serviceEnvironment(
     CONTROL_URL: addresses.control,
     ENTRY_JWKS_URL: `${addresses.gateway}/_ropeline/jwks.json`,
     PAYMENT_URL: addresses.payment,
+    PAYMENT_CALLBACK_URL: `${addresses.ticket}/api/webhooks/payments`,
     UPSTREAM: addresses.ticket,
     // Anybody who reaches them may call them: by default for this machine only.
     SOURCE_ROUTES: String(loopback || given['SOURCE_ROUTES_TOKEN'] !== undefined),

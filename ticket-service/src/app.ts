@@ -1,17 +1,23 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from '@ropeline/core/log.ts';
 import { createRegistry } from '@ropeline/core/metrics.ts';
+import { guardedProvider } from '@ropeline/core/payments/guarded-provider.ts';
+import { openCallbacks, openProvider } from '@ropeline/core/payments/open-provider.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { connectRedis, connectRedisForWaiting, untilReady } from '@ropeline/core/redis/connect.ts';
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
+import { CouponBook } from './coupons/coupon-book.ts';
+import { CouponDesk } from './coupons/coupon-desk.ts';
 import { EntryGuard } from './entries/entry-guard.ts';
 import { EntryKeys } from './entries/entry-keys.ts';
 import { buildHttp } from './http.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { Products } from './inventory/products.ts';
+import { Replicas } from './inventory/replicas.ts';
 import { StockGate } from './inventory/stock-gate.ts';
+import { TakenNames } from './inventory/taken-names.ts';
 import { AccessTokens } from './members/access-tokens.ts';
 import { LogIn } from './members/log-in.ts';
 import { Passwords } from './members/passwords.ts';
@@ -20,6 +26,7 @@ import { WorkQueue } from './members/work-queue.ts';
 import { WrongPasswords } from './members/wrong-passwords.ts';
 import { createMetrics } from './metrics.ts';
 import { OfferCatalog } from './offers/offer-catalog.ts';
+import { OfferEditor } from './offers/offer-editor.ts';
 import { prepareStock } from './offers/prepare-stock.ts';
 import { StockStreams } from './offers/stock-streams.ts';
 import { OrderDesk } from './orders/order-desk.ts';
@@ -27,11 +34,15 @@ import { OrderLookup } from './orders/order-lookup.ts';
 import { OrderRows } from './orders/order-rows.ts';
 import { OrderSaga } from './orders/order-saga.ts';
 import { StockOrders } from './orders/stock-orders.ts';
-import { httpProvider } from './payments/http-provider.ts';
+import { PaymentCallbacks } from './payments/payment-callbacks.ts';
 import { PaymentRows } from './payments/payment-rows.ts';
+import { settlePayments } from './payments/settler.ts';
 import { createAuth } from './plugins/auth.ts';
+import { startReconciler } from './reconciler/reconciler.ts';
 import { RoomSignals } from './room-signals/room-signals.ts';
 import { httpSignals } from './room-signals/send-signal.ts';
+import { Books } from './source-systems/books.ts';
+import { SourceOffers } from './source-systems/source-offers.ts';
 
 export type TicketService = {
   /** All routes; not listening yet. */
@@ -59,13 +70,14 @@ export async function createTicketService(config: Config, log: Logger): Promise<
 
   const relaxed = config.durability === 'relaxed';
   const prepare = (stock: StockClient) => prepareStock(pool, stock);
-  const gate = new StockGate({ redis, postgres: pool, log, relaxed, prepare });
+  const replicas = await followedBy(config.stockReplicas);
+  const gate = new StockGate({ redis, postgres: pool, log, relaxed, replicas, prepare });
   onStop(() => gate.stop());
   const catalog = new OfferCatalog(pool, log, () => prepare(gate.stock));
   await catalog.start();
   onStop(() => catalog.stop());
   const offers = () => catalog.list();
-  const stock = new Inventory({ gate, subscriber, log, offerIds: () => offers().map(({ id }) => id) });
+  const stock = new Inventory({ gate, subscriber, log, offers, replicas, outboxLimit: config.outboxLimit });
   await gate.start();
   await stock.start();
   onStop(() => stock.stop());
@@ -80,15 +92,36 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     ...passwordQueue,
   });
 
-  const provider = httpProvider({ url: config.paymentUrl });
-  onStop(() => provider.close());
-  const orders = new StockOrders(stock);
-  const lookup = new OrderLookup(orders, new OrderRows(pool));
-  const saga = new OrderSaga({ orders, lookup, payments: new PaymentRows(pool), provider, log });
-
   const streams = new StockStreams(stock);
   const registry = createRegistry();
   const metrics = createMetrics(registry, { hashing, offers, stock, streams, relaxed });
+  const guarded = guardedProvider(await openProvider(config), {
+    onChange(state) {
+      metrics.showBreaker(state);
+      log.warn({ state }, 'circuit breaker of the payment provider');
+    },
+  });
+  const provider = metrics.countCharges(guarded);
+  onStop(() => provider.close());
+  const orders = new StockOrders(stock);
+  const rows = new OrderRows(pool);
+  const lookup = new OrderLookup(orders, rows);
+  const payments = new PaymentRows(pool, () => gate.stock.epoch, config.paymentTimeoutMs);
+  const desk = new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 });
+  const saga = new OrderSaga({ orders, lookup, payments, provider, log });
+  if (config.settlePayments) {
+    const settler = settlePayments({ payments, lookup, saga, log });
+    onStop(() => settler.stop());
+  }
+
+  const editor = new OfferEditor({ pool, inventory: stock, catalog });
+  if (config.reconcileSeconds > 0) {
+    const { found } = metrics;
+    const everyMs = config.reconcileSeconds * 1_000;
+    const reconciler = startReconciler({ pool, inventory: stock, orders, rows, editor, log, found, everyMs });
+    onStop(() => reconciler.stop());
+  }
+
   const stopSignals = startSignals();
   onStop(stopSignals);
 
@@ -104,15 +137,32 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     logIn: new LogIn({ pool, passwords: new Passwords(hashing), wrong: new WrongPasswords(redis) }),
     sessions: new Sessions(pool),
     catalog,
+    editor,
+    takenNames: new TakenNames(() => gate.stock),
     stock,
     streams,
-    desk: new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 }),
+    desk,
     lookup,
     saga,
+    readCallback: await openCallbacks(config),
+    callbacks: new PaymentCallbacks({ payments, provider, lookup, saga }),
     products: new Products(stock),
+    coupons: new CouponDesk(stock, metrics.countIssue),
+    couponBook: new CouponBook({ pool, catalog, stock, lookup }),
+    pool,
+    sources: new SourceOffers(pool, catalog),
+    books: new Books({ pool, desk, lookup, saga }),
   });
   onStop(() => http.close());
   return { http, stop };
+
+  async function followedBy(wanted: number): Promise<Replicas | undefined> {
+    if (wanted === 0) return undefined;
+    const waiting = connectRedis(config.ticketRedisUrl, { name: `${name}:replicas`, log });
+    onStop(() => waiting.disconnect());
+    await untilReady(waiting);
+    return new Replicas({ redis, waiting, wanted });
+  }
 
   function startSignals(): () => Promise<void> {
     const { controlUrl, signalToken } = config;

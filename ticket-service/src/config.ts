@@ -1,4 +1,9 @@
 import { ConfigError, loadSettings, type Values } from '@ropeline/core/config.ts';
+import {
+  callbackSettings,
+  checkPaymentConfig,
+  paymentSettings,
+} from '@ropeline/core/payments/payment-settings.ts';
 import * as setting from '@ropeline/core/settings.ts';
 import {
   bindAddress,
@@ -47,6 +52,24 @@ export const settings = {
     ['strict', 'relaxed'],
     'strict',
   ),
+  reconcileSeconds: setting.integer(
+    'RECONCILE_SECONDS',
+    'how often Redis and Postgres are compared, by one service of several; 0 = never by this one',
+    { min: 0, max: 3_600 },
+    { fallback: 30, unit: 's' },
+  ),
+  stockReplicas: setting.integer(
+    'STOCK_REPLICAS',
+    'replicas of the stock Redis that must have an order before it is answered; under Sentinel 1 unless set',
+    { min: 0, max: 8 },
+    { fallback: 0 },
+  ),
+  outboxLimit: setting.integer(
+    'OUTBOX_LIMIT',
+    'entries of a stock partition that wait for Postgres from which nothing more is sold',
+    { min: 1, max: 10_000_000 },
+    { fallback: 200_000, unit: 'entries' },
+  ),
   holdSeconds: setting.integer(
     'HOLD_SECONDS',
     'how long a reservation holds its units',
@@ -56,7 +79,13 @@ export const settings = {
       unit: 's',
     },
   ),
-  paymentUrl: setting.url('PAYMENT_URL', 'the payment provider', { fallback: 'http://127.0.0.1:8082' }),
+  ...paymentSettings,
+  ...callbackSettings,
+  settlePayments: setting.boolean(
+    'SETTLE_PAYMENTS',
+    'ask the provider for the outcome of payments that nobody waits for; one process of several is enough',
+    true,
+  ),
   trustedProxies,
   metricsToken,
   passwordParallelism: setting.integer(
@@ -90,14 +119,21 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     ...env,
     PAYMENT_URL: env['PAYMENT_URL'] || local(env['PAYMENT_PORT']),
     CONTROL_URL: env['CONTROL_URL'] || local(env['CONTROL_PORT']),
+    STOCK_REPLICAS: env['STOCK_REPLICAS'] || replicasOf(env['TICKET_REDIS_URL']),
     ENTRY_JWKS_URL: env['ENTRY_JWKS_URL'] || local(env['GATEWAY_PORT'], '/_ropeline/jwks.json'),
   });
+  checkPaymentConfig(config);
   if (config.sourceRoutes && config.sourceRoutesToken === undefined && !isLoopback(config.bindAddress)) {
     throw new ConfigError([
       `SOURCE_ROUTES on ${config.bindAddress} needs SOURCE_ROUTES_TOKEN: anybody could call them without a token`,
     ]);
   }
   return config;
+}
+
+/** Sentinels put a replica in the master's place: what only the master knew would be gone. */
+function replicasOf(redisUrl: string | undefined): string | undefined {
+  return /^rediss?\+sentinel:/.test(redisUrl ?? '') ? '1' : undefined;
 }
 
 function local(port: string | undefined, path = ''): string | undefined {

@@ -1,18 +1,29 @@
 import { AppError } from '@ropeline/core/errors.ts';
+import { type BreakerState, breakerStates } from '@ropeline/core/payments/guarded-provider.ts';
+import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import { problemCodes } from '@ropeline/core/protocol/problem-codes.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { IssueOutcome } from './coupons/coupon-desk.ts';
 import type { WorkQueue } from './members/work-queue.ts';
 import type { Offer } from './offers/offer.ts';
 import type { StockSource } from './offers/stock-counts.ts';
 import type { StockStreams } from './offers/stock-streams.ts';
+import type { HeardCallback } from './payments/payment-callbacks.ts';
 import type { SendSignal } from './room-signals/room-signal.ts';
 
 /** Every metric of the ticket service but Node's own. */
 export type Metrics = {
   /** The same sending, counted. */
   readonly counted: (send: SendSignal) => SendSignal;
+  readonly countIssue: (outcome: IssueOutcome) => void;
   readonly observeRequests: (app: FastifyInstance) => void;
+  /** The reconciler found something. */
+  readonly found: (finding: string) => void;
+  /** The same provider, its charges counted. */
+  readonly countCharges: (provider: PaymentProvider) => PaymentProvider;
+  readonly showBreaker: (state: BreakerState) => void;
+  readonly countCallback: (outcome: HeardCallback | 'forged' | 'other') => void;
 };
 
 type Watched = {
@@ -45,12 +56,46 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     labelNames: ['call', 'outcome'],
     registers,
   });
+  const findings = new Counter({
+    name: 'ticket_reconciler_findings_total',
+    help: 'Differences between Redis and Postgres that the reconciler found: told, restored, capacity (mended), differs',
+    labelNames: ['finding'],
+    registers,
+  });
   const signals = new Counter({
     name: 'ticket_room_signals_total',
     help: 'Stock signals to rooms, by outcome (taken, failed)',
     labelNames: ['outcome'],
     registers,
   });
+  const charges = new Counter({
+    name: 'ticket_payment_charges_total',
+    help: 'Charges asked for, by what the provider said: paid, declined, error, unknown',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const issues = new Counter({
+    name: 'ticket_coupon_issues_total',
+    help: 'Coupons asked for, by what came of it: issued, already, gone',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const callbacks = new Counter({
+    name: 'ticket_payment_callbacks_total',
+    help: 'Callbacks of the payment provider, by what came of them',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const breaker = new Gauge({
+    name: 'ticket_payment_breaker_state',
+    help: '1 for the state of the circuit breaker before the payment provider, 0 for the others',
+    labelNames: ['state'],
+    registers,
+  });
+  const showBreaker = (state: BreakerState): void => {
+    for (const one of breakerStates) breaker.set({ state: one }, one === state ? 1 : 0);
+  };
+  showBreaker('closed');
   new Gauge({
     name: 'ticket_passwords_running',
     help: 'Passwords being hashed or checked',
@@ -95,6 +140,7 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     },
   });
   return {
+    found: (finding) => findings.inc({ finding }),
     counted: (send) => async (room, stock) => {
       try {
         await send(room, stock);
@@ -104,18 +150,31 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
         throw error;
       }
     },
+    countCharges: (provider) => ({
+      ...provider,
+      async charge(charge) {
+        const outcome = await provider.charge(charge);
+        charges.inc({ outcome: outcome.kind });
+        return outcome;
+      },
+    }),
+    showBreaker,
+    countIssue: (outcome) => issues.inc({ outcome }),
+    countCallback: (outcome) => callbacks.inc({ outcome }),
     observeRequests(app) {
       const codes = new WeakMap<FastifyRequest, string>();
-      app.addHook('onError', async (request, _reply, error) => {
+      app.addHook('onError', (request, _reply, error, done) => {
         const code = codeOf(error);
         codes.set(request, code);
         refusals.inc({ code });
+        done();
       });
-      app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
+      app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
         const route = request.routeOptions.url ?? 'none';
         requests.observe({ route, status: `${Math.floor(statusCode / 100)}xx` }, elapsedTime / 1_000);
         const call = orderCalls.get(`${request.method} ${route}`);
         if (call !== undefined) orders.inc({ call, outcome: codes.get(request) ?? successOf(statusCode) });
+        done();
       });
     },
   };
@@ -128,6 +187,8 @@ const orderCalls = new Map([
   ['POST /api/orders/:id/pay', 'pay'],
   ['POST /api/orders/:id/cancel', 'cancel'],
   ['POST /ticket/reserve/:ticketId', 'sell'],
+  ['POST /api/reservations/:musicalId', 'sell'],
+  ['POST /books', 'book'],
 ]);
 
 function successOf(statusCode: number): string {

@@ -1,3 +1,4 @@
+import { emitOrderEvents } from '@ropeline/core/events/order-events.ts';
 import { orderOfPayload } from '@ropeline/core/jobs/outbox-entry.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import {
@@ -37,6 +38,7 @@ export function tryLetter(pool: Pool, id: number): Promise<Try> {
     const outcome = await inSavepoint(client, async (): Promise<Try> => {
       const order = orderOf(letter);
       await upsertOrders(client, [order]);
+      await emitOrderEvents(client, [order]);
       await settleLetter(client, id);
       return { kind: 'settled', order };
     }).catch(refusal);

@@ -1,22 +1,30 @@
 import { ConfigError, loadSettings } from '@ropeline/core/config.ts';
+import { eventLags } from '@ropeline/core/events/consume-events.ts';
 import { Lifecycle, reportReady } from '@ropeline/core/lifecycle.ts';
 import { createLog } from '@ropeline/core/log.ts';
+import { openProvider } from '@ropeline/core/payments/open-provider.ts';
+import { checkPaymentConfig } from '@ropeline/core/payments/payment-settings.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { countDeadLetters } from '@ropeline/core/postgres/dead-letters.ts';
 import { connectRedis, connectRedisForJobs, untilReady } from '@ropeline/core/redis/connect.ts';
+import { repeat } from '@ropeline/core/repeat.ts';
 import { createApp } from './app.ts';
 import { retryDueLetters, type Try, tryLetter } from './dead-letter-tries.ts';
+import { readTallies } from './events/event-tallies.ts';
+import { consumeAll } from './events/event-work.ts';
 import { createMetrics, observeSharedState } from './metrics.ts';
-import { repeat } from './repeat.ts';
+import { countOpenPayments, payRefunds } from './refunds.ts';
 import { settings } from './settings.ts';
 import { StockWork } from './stock-work.ts';
 
 const retryLettersEveryMs = 500;
+const refundEveryMs = 500;
 /** A chunk takes some ten ms; what takes this long hangs, and is begun anew. */
 const statementTimeoutMs = 5_000;
 
 async function main(): Promise<void> {
   const config = loadSettings(settings, process.env);
+  checkPaymentConfig(config);
   if (process.argv.includes('--check-config')) return;
   const log = createLog('workers', config.logLevel);
   // Shorter than `npm start` waits for a service to stop.
@@ -37,6 +45,9 @@ async function main(): Promise<void> {
   observeSharedState(metrics.registry, {
     backlog: () => work.backlog(),
     deadLetters: () => countDeadLetters(pool),
+    openPayments: () => countOpenPayments(pool),
+    eventLags: () => eventLags(pool),
+    eventTallies: () => readTallies(pool),
   });
   const redrive = async (id: number): Promise<Try> => {
     const outcome = await tryLetter(pool, id);
@@ -45,6 +56,12 @@ async function main(): Promise<void> {
   };
   const letters = repeat('dead letters', retryLettersEveryMs, log, () => retryDueLetters(pool, redrive));
   lifecycle.onStop('dead letters', () => letters.stop());
+  const consuming = consumeAll(pool, log);
+  lifecycle.onStop('events', () => consuming.stop());
+  const provider = await openProvider(config);
+  lifecycle.onStop('payment provider', () => provider.close());
+  const refunds = repeat('refunds', refundEveryMs, log, () => payRefunds({ pool, provider, log, metrics }));
+  lifecycle.onStop('refunds', () => refunds.stop());
 
   const app = createApp({
     log,

@@ -8,6 +8,7 @@ export type WorkersMetrics = {
   readonly refused: Counter;
   readonly retries: Counter;
   readonly expired: Counter;
+  readonly refunds: Counter<'outcome'>;
   readonly chunkSeconds: Histogram;
 };
 
@@ -15,6 +16,12 @@ export type SharedState = {
   /** Entries that are not confirmed yet and the age of the oldest, per partition. */
   readonly backlog: () => Promise<readonly { readonly entries: number; readonly lagMs: number }[]>;
   readonly deadLetters: () => Promise<{ readonly retrying: number; readonly dead: number }>;
+  /** Payments without an end, by state. */
+  readonly openPayments: () => Promise<Readonly<Record<'pending' | 'unknown' | 'refund-due', number>>>;
+  /** Age of the oldest event that a consumer has not seen. */
+  readonly eventLags: () => Promise<readonly { readonly consumer: string; readonly lagSeconds: number }[]>;
+  /** Events there have been, by type. */
+  readonly eventTallies: () => Promise<readonly { readonly type: string; readonly events: number }[]>;
 };
 
 export function createMetrics(): WorkersMetrics {
@@ -40,6 +47,12 @@ export function createMetrics(): WorkersMetrics {
     expired: new Counter({
       name: 'ropeline_workers_holds_expired_total',
       help: 'Holds that ran out',
+      registers,
+    }),
+    refunds: new Counter({
+      name: 'ropeline_workers_refunds_total',
+      help: 'Refunds asked for, by what the provider said',
+      labelNames: ['outcome'],
       registers,
     }),
     chunkSeconds: new Histogram({
@@ -82,6 +95,35 @@ export function observeSharedState(registry: Registry, state: SharedState): void
       if (counts === undefined) return;
       this.set({ state: 'retrying' }, counts.retrying);
       this.set({ state: 'dead' }, counts.dead);
+    },
+  });
+  new Gauge({
+    name: 'ropeline_workers_payments_open',
+    help: 'Payments without an end: pending, unknown, refund-due',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const counts = await state.openPayments().catch(() => ({}));
+      for (const [name, count] of Object.entries(counts)) this.set({ state: name }, count);
+    },
+  });
+  new Gauge({
+    name: 'ropeline_workers_events',
+    help: 'Events that there have been, by type; each is counted once however many workers run',
+    labelNames: ['type'],
+    registers: [registry],
+    async collect() {
+      for (const { type, events } of await state.eventTallies().catch(() => [])) this.set({ type }, events);
+    },
+  });
+  new Gauge({
+    name: 'ropeline_workers_event_lag_seconds',
+    help: 'Age of the oldest event that a consumer has not seen',
+    labelNames: ['consumer'],
+    registers: [registry],
+    async collect() {
+      for (const { consumer, lagSeconds } of await state.eventLags().catch(() => []))
+        this.set({ consumer }, lagSeconds);
     },
   });
 }

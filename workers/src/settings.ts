@@ -1,3 +1,4 @@
+import { paymentSettings } from '@ropeline/core/payments/payment-settings.ts';
 import { integer, optionalSecret, port, redisAddress, url } from '@ropeline/core/settings.ts';
 import { bindAddress, logLevel, metricsToken } from '@ropeline/core/shared-settings.ts';
 
@@ -12,6 +13,7 @@ export const settings = {
     { min: 1, max: 1_000 },
     { fallback: 400, unit: 'entries' },
   ),
+  ...paymentSettings,
   metricsToken,
   workersToken: optionalSecret(
     'WORKERS_TOKEN',

@@ -1,14 +1,15 @@
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import type { Redis } from '@ropeline/core/redis/connect.ts';
+import { type Repeated, repeat } from '@ropeline/core/repeat.ts';
 import { expireDue, forgetPersisted } from '@ropeline/core/stock/holds.ts';
 import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import { StockClient } from '@ropeline/core/stock/stock-client.ts';
+import { finishTransfers } from '@ropeline/core/stock/transfers.ts';
 import type { WorkersMetrics } from './metrics.ts';
 import { type PartitionPipeline, startPartition } from './outbox/partition-pipeline.ts';
 import { isOver } from './outbox/persist-chunk.ts';
-import { type Repeated, repeat } from './repeat.ts';
 
 type Options = {
   readonly redis: Redis;
@@ -22,6 +23,8 @@ type Options = {
 /** How late a hold may expire. */
 const expireEveryMs = 250;
 const mostExpired = 200;
+/** A service that moves units takes some milliseconds: what is older was given up. */
+const transferGivenUpMs = 5_000;
 
 /**
  * All work on the stock: a pipeline per partition and the expiry of holds. It begins when the ticket service has
@@ -79,6 +82,7 @@ export class StockWork {
         expired = await expireDue(this.#stock, partition, mostExpired);
         metrics.expired.inc(expired);
       } while (expired === mostExpired);
+      await finishTransfers(this.#stock, partition, transferGivenUpMs);
     }
   }
 

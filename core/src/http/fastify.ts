@@ -29,7 +29,6 @@ export function createHttp(options: Options): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimitBytes ?? 64 * 1024,
     requestTimeout: 15_000,
-    handlerTimeout: options.handlerTimeoutMs ?? 10_000,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     trustProxy:
@@ -39,6 +38,7 @@ export function createHttp(options: Options): FastifyInstance {
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
   });
+  addDeadline(app, options.handlerTimeoutMs ?? 10_000);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) =>
     reply
@@ -49,6 +49,22 @@ export function createHttp(options: Options): FastifyInstance {
       ),
   );
   return app;
+}
+
+/**
+ * Answers 503 `timeout` for a handler that takes too long. Fastify's own `handlerTimeout` aborts a signal at the end of
+ * every request, and the exception that this makes costs a tenth of a reserve; nobody here reads that signal.
+ */
+function addDeadline(app: FastifyInstance, timeoutMs: number): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    const timer = setTimeout(() => {
+      if (reply.sent) return;
+      if (reply.raw.headersSent) reply.raw.destroy();
+      else void reply.send(new AppError('timeout', { retryAfterSeconds: 1 }));
+    }, timeoutMs);
+    reply.raw.once('close', () => clearTimeout(timer));
+    done();
+  });
 }
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -70,13 +86,11 @@ const byFastifyCode: Record<string, ProblemCode> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'bad-request',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
   FST_ERR_VALIDATION: 'bad-request',
-  FST_ERR_HANDLER_TIMEOUT: 'timeout',
 };
 
 function translate(error: unknown): AppError {
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
   const named = code === undefined ? undefined : byFastifyCode[code];
-  if (named === 'timeout') return new AppError(named, { cause: error, retryAfterSeconds: 1 });
   if (named !== undefined) return new AppError(named, { cause: error, detail: message ?? named });
   if (statusCode === 429) return new AppError('too-many-requests', { cause: error, retryAfterSeconds: 1 });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {

@@ -15,7 +15,8 @@ export function problems(...codes: readonly ProblemCode[]): Record<number, objec
   );
 }
 
-function problemSchema(codes: readonly ProblemCode[]): object {
+/** The body of such a problem. */
+export function problemSchema(codes: readonly ProblemCode[]): object {
   const [first] = codes;
   return Type.Object(
     {

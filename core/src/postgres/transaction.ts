@@ -5,6 +5,27 @@ import type { Pool, PoolClient } from 'pg';
  * when it throws. When the commit's answer is lost the outcome is unknown: `work` must be safe to repeat.
  */
 export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  return onConnection(pool, async (client, noteBroken) => {
+    try {
+      await client.query('begin');
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch(noteBroken);
+      throw error;
+    }
+  });
+}
+
+/**
+ * Runs `work` on a connection of its own. One that broke, or that `work` notes as broken because it cannot be left
+ * clean, is closed and not used again.
+ */
+export async function onConnection<T>(
+  pool: Pool,
+  work: (client: PoolClient, noteBroken: (error: Error) => void) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   // A connection that dies between two statements says so by an event, and nobody listening ends the process.
@@ -13,13 +34,7 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   };
   client.on('error', noteBroken);
   try {
-    await client.query('begin');
-    const result = await work(client);
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    await client.query('rollback').catch(noteBroken);
-    throw error;
+    return await work(client, noteBroken);
   } finally {
     client.off('error', noteBroken);
     client.release(broken);

@@ -56,5 +56,6 @@ function orderScopedKeys(
   offerId: number,
   entry: string,
 ): readonly string[] {
-  return [keys.offer(offerId), keys.members(offerId), keys.entryUnits(offerId, entry), keys.order(orderId)];
+  const { offer, units, members, entryUnits, order } = keys;
+  return [offer(offerId), units(offerId), members(offerId), entryUnits(offerId, entry), order(orderId)];
 }

@@ -19,4 +19,11 @@ export function partitionOfOrder(orderId: string): number | undefined {
   return orderIdPattern.test(orderId) ? Number.parseInt(orderId.slice(-2), 16) : undefined;
 }
 
+/** When the order was made, Unix ms by its service's clock; undefined when the text is not an order's id. */
+export function timeOfOrder(orderId: string): number | undefined {
+  return orderIdPattern.test(orderId)
+    ? Number.parseInt(orderId.replace('-', '').slice(0, 12), 16)
+    : undefined;
+}
+
 const orderIdPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

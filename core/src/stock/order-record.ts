@@ -26,7 +26,7 @@ export const OrderRecord = Type.Object({
   state: Type.Enum(orderStates),
   offerId: Type.Integer({ minimum: 1 }),
   memberId: Type.String(),
-  /** What is held: for `pool` the quantity in decimal; lists of unit names for other kinds. */
+  /** What is held: of a `pool` the quantity in digits, of other kinds the units' names in a comma list. */
   units: Type.String(),
   quantity: Type.Integer({ minimum: 1 }),
   /** Minor units of `currency` (ISO 4217). */

@@ -5,7 +5,7 @@ import { defineScript } from '../redis/script.ts';
 export type Reply = readonly (string | number)[];
 const flat = (raw: unknown): Reply => raw as Reply;
 
-const orderKeys = ['offer', 'members', 'entryUnits', 'order'] as const;
+const orderKeys = ['offer', 'units', 'members', 'entryUnits', 'order'] as const;
 
 export const prepareOffer = defineScript(
   { file: 'prepare_offer', keys: ['epoch', 'offer'], args: ['epochId', 'capacity'] },
@@ -16,8 +16,31 @@ export const changeCapacity = defineScript(
   {
     file: 'change_capacity',
     keys: ['epoch', 'offer'],
-    args: ['epochId', 'offerId', 'capacity', 'channel'],
+    args: ['epochId', 'offerId', 'by', 'channel'],
   },
+  flat,
+);
+
+export const sendUnits = defineScript(
+  {
+    file: 'send_units',
+    keys: ['epoch', 'offer', 'transfers'],
+    args: ['epochId', 'transfer', 'offerId', 'most', 'to'],
+  },
+  flat,
+);
+
+export const receiveUnits = defineScript(
+  {
+    file: 'receive_units',
+    keys: ['epoch', 'offer', 'received'],
+    args: ['epochId', 'transfer', 'units', 'keepMs'],
+  },
+  flat,
+);
+
+export const settleTransfer = defineScript(
+  { file: 'settle_transfer', keys: ['epoch', 'offer', 'transfers'], args: ['epochId', 'transfer'] },
   flat,
 );
 
@@ -25,7 +48,7 @@ export const reserveUnits = defineScript(
   {
     file: 'reserve_units',
     keys: ['epoch', 'holds', 'outbox'],
-    repeatedKeys: ['offer', 'members', 'entryUnits', 'idempotency', 'memberOrders', 'order'],
+    repeatedKeys: ['offer', 'units', 'members', 'entryUnits', 'idempotency', 'memberOrders', 'order'],
     args: ['epochId', 'outboxLimit', 'keepMs'],
   },
   flat,
@@ -75,7 +98,12 @@ export const forgetOrders = defineScript(
 );
 
 export const restoreOrder = defineScript(
-  { file: 'restore_order', keys: ['epoch', 'order'], args: ['epochId', 'keepMs'] },
+  { file: 'restore_order', keys: ['epoch', 'holds', 'order'], args: ['epochId', 'keepMs'] },
+  flat,
+);
+
+export const tellOrder = defineScript(
+  { file: 'tell_order', keys: ['epoch', 'outbox', 'order'], args: ['epochId', 'version'] },
   flat,
 );
 

@@ -32,6 +32,11 @@ export class StockClient {
     return (await client.reopen()) ? client : undefined;
   }
 
+  /** Of the data set that was opened; empty before. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
   get partitions(): number {
     return this.keys.length;
   }

@@ -10,8 +10,14 @@ export type StockKeys = {
   readonly outbox: string;
   /** hash: what the relay has cut from the outbox and what Postgres has confirmed. */
   readonly cursor: string;
-  /** hash: capacity, held, sold. */
+  /** hash: transfer -> `offer units partition at`: units of sharded offers on their way to another partition. */
+  readonly transfers: string;
+  /** zset: transfer -> when its units were received here. */
+  readonly received: string;
+  /** hash: capacity, held, sold; of a sharded offer, of its shard here. */
   readonly offer: (offerId: number) => string;
+  /** hash: named unit -> order, of those held or sold; offers of kind `pool` have none. */
+  readonly units: (offerId: number) => string;
   /** hash: member -> units held and bought; who ever ordered keeps a field. */
   readonly members: (offerId: number) => string;
   /** string: units that an entry holds and has bought of an offer. */
@@ -20,7 +26,7 @@ export type StockKeys = {
   readonly idempotency: (offerId: number, memberId: string, key: string) => string;
   /** hash: the order, fields as in `orderFields`. */
   readonly order: (orderId: string) => string;
-  /** zset: order -> created at; the member's orders that Redis may still hold. */
+  /** zset: order -> created at; the member's newest 100 orders, which Redis may still hold. */
   readonly memberOrders: (memberId: string) => string;
   /** string: the holder whom an entry is bound to. */
   readonly entry: (jti: string) => string;
@@ -36,7 +42,10 @@ export function stockKeys(partition: number): StockKeys {
     holds: at('holds'),
     outbox: at('outbox'),
     cursor: at('cursor'),
+    transfers: at('transfers'),
+    received: at('received'),
     offer: (offerId) => at('offer', offerId),
+    units: (offerId) => at('units', offerId),
     members: (offerId) => at('members', offerId),
     entryUnits: (offerId, jti) => at('entry-units', offerId, plain(jti)),
     idempotency: (offerId, memberId, key) => at('key', offerId, plain(memberId), plain(key)),
@@ -55,6 +64,9 @@ export const partitionOfOffer = (offerId: number, count: number): number =>
 export const partitionOfEntry = (jti: string, count: number): number => partitionOf(`entry:${jti}`, count);
 export const partitionOfProduct = (productId: number, count: number): number =>
   partitionOf(`product:${productId}`, count);
+
+/** string: one comparison of the reconciler is under way or was lately. */
+export const reconcilerKey = 'ropeline:stock:reconciler';
 
 /** Pub/sub channel: `<offerId> <capacity> <held> <sold>` whenever units of an offer come free. */
 export const releasedChannel = 'ropeline:stock:released';

@@ -119,6 +119,18 @@ it('limits what a member and what an entry hold, and gives the room back', async
   expect(await ask(2, 'm1')).toBe(1);
 });
 
+it('lists the newest hundred orders of a member, however many there are', async () => {
+  const { stock, redis, keys } = test;
+  await prepare(stock, 1, 1_000);
+  const replies = await reserve(
+    stock,
+    Array.from({ length: 103 }, () => ({ memberId: 'a', quantity: 1 })),
+  );
+  const listed = await redis.zrange(keys.memberOrders('a'), '0', '-1');
+  expect(listed).toHaveLength(100);
+  expect(new Set(replies.map(({ orderId }) => orderId)).size).toBe(103);
+});
+
 it('sells no more when the outbox is full', async () => {
   const { stock } = test;
   await prepare(stock, 1, 10);
@@ -199,10 +211,12 @@ it('changes capacity, but not below what is held and sold', async () => {
   const { stock, keys } = test;
   await prepare(stock, 1, 5);
   await taken(stock, { quantity: 3 });
-  const change = (capacity: number) =>
-    stock.call(changeCapacity, [keys.epoch, keys.offer(1)], [1, capacity, releasedChannel]);
-  expect(await change(2)).toEqual([4, 5, 3, 0]);
-  expect(await change(3)).toEqual([1, 3, 3, 0]);
+  const change = (by: number | string) =>
+    stock.call(changeCapacity, [keys.epoch, keys.offer(1)], [1, by, releasedChannel]);
+  expect(await change(-3)).toEqual([4, 5, 3, 0]);
+  expect(await change(-2)).toEqual([1, 3, 3, 0]);
+  for (const nonsense of ['', '-', '1.5', '--1', 'x', '9007199254740991'])
+    expect((await change(nonsense))[0], nonsense).toBe(3);
   expect((await stock.call(prepareOffer, [keys.epoch, keys.offer(1)], [99]))[0]).toBe(2);
   expect(await counts(stock)).toEqual([3, 3, 0]);
 });
@@ -281,4 +295,38 @@ it('does nothing under another epoch', async () => {
 it('makes order ids that are UUIDv7 and name their partition', () => {
   for (const partition of [0, 7, 255]) expect(partitionOfOrder(newOrderId(partition))).toBe(partition);
   expect(partitionOfOrder('018f6b5e-8a3c-4c1a-9a3c-8f6b5e8a3c01')).toBeUndefined();
+});
+
+it('gives a named unit to one order, all or none, and frees it by name', async () => {
+  const { stock, redis } = test;
+  await prepare(stock, 1, 4);
+  const [first, overlapping, wrong, other] = await reserve(stock, [
+    { memberId: 'a', quantity: 2, units: 'A1,A2' },
+    { memberId: 'b', quantity: 2, units: 'A2,A3' },
+    { memberId: 'c', quantity: 3, units: 'A3,A4' },
+    { memberId: 'd', quantity: 1, units: 'A3' },
+  ]);
+  expect([first?.code, overlapping?.code, wrong?.code, other?.code]).toEqual([1, 11, 9, 1]);
+  const units = stock.keysOf(0).units(1);
+  const orderOf = (reply: typeof first): string => reply?.orderId ?? '';
+  expect(await redis.hgetall(units)).toEqual({ A1: orderOf(first), A2: orderOf(first), A3: orderOf(other) });
+  expect(await cancel(stock, orderOf(first))).toBe(1);
+  expect(await redis.hgetall(units)).toEqual({ A3: orderOf(other) });
+  expect(await counts(stock, 1)).toEqual([4, 1, 0]);
+  const [again] = await reserve(stock, [{ memberId: 'b', quantity: 1, units: 'A2' }]);
+  // A second cancel of the first order must not take the unit from who has it now.
+  expect(await cancel(stock, orderOf(first))).toBe(2);
+  expect(await redis.hgetall(units)).toEqual({ A2: orderOf(again), A3: orderOf(other) });
+});
+
+it('says taken while other named units are free, and sold out or all held when none is', async () => {
+  const { stock } = test;
+  await prepare(stock, 1, 2);
+  const [a] = await reserve(stock, [{ memberId: 'a', quantity: 1, units: 'A1', holdMs: 0 }]);
+  expect(a?.code).toBe(1);
+  const ask = async (): Promise<number | undefined> =>
+    (await reserve(stock, [{ memberId: 'z', quantity: 1, units: 'A1' }]))[0]?.code;
+  expect(await ask()).toBe(11);
+  await reserve(stock, [{ memberId: 'b', quantity: 1, units: 'A2' }]);
+  expect(await ask()).toBe(5);
 });

@@ -49,8 +49,8 @@ export async function cancel(
 ): Promise<number> {
   const keys = stock.keysOf(0);
   const places = [
-    ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.members(offerId)],
-    ...[keys.entryUnits(offerId, entry), keys.order(orderId)],
+    ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.units(offerId)],
+    ...[keys.members(offerId), keys.entryUnits(offerId, entry), keys.order(orderId)],
   ];
   return Number((await stock.call(cancelOrder, places, [attempt, releasedChannel]))[0]);
 }
@@ -63,7 +63,8 @@ export async function expire(
   const keys = stock.keysOf(0);
   const places = [
     ...[keys.epoch, keys.holds, keys.outbox],
-    ...[keys.offer(offerId), keys.members(offerId), keys.entryUnits(offerId, entry), keys.order(orderId)],
+    ...[keys.offer(offerId), keys.units(offerId), keys.members(offerId)],
+    ...[keys.entryUnits(offerId, entry), keys.order(orderId)],
   ];
   return Number((await stock.call(expireOrders, places, [releasedChannel, orderId]))[1]);
 }

@@ -57,6 +57,8 @@ export type Item = {
   readonly amountMinor?: string | number;
   readonly entry?: string;
   readonly key?: string;
+  /** Names in a comma list; absent = the quantity. */
+  readonly units?: string;
   readonly bodyHash?: string;
   readonly holdMs?: number;
   readonly memberLimit?: number;
@@ -96,15 +98,24 @@ export async function reserve(
     [
       ...[keys.epoch, keys.holds, keys.outbox],
       ...full.flatMap(({ offerId, memberId, entry, key, orderId }) => [
-        ...[keys.offer(offerId), keys.members(offerId), keys.entryUnits(offerId, entry)],
+        ...[keys.offer(offerId), keys.units(offerId), keys.members(offerId), keys.entryUnits(offerId, entry)],
         ...[keys.idempotency(offerId, memberId, key), keys.memberOrders(memberId), keys.order(orderId)],
       ]),
     ],
     [
       ...[outboxLimit, 86_400_000],
       ...full.flatMap((item) => [
-        ...[item.orderId, item.offerId, item.memberId, item.quantity, item.amountMinor, 'KRW', item.entry],
-        ...[item.key, item.bodyHash, item.holdMs, item.memberLimit, item.entryLimit],
+        ...[item.orderId, item.offerId, item.memberId, item.quantity, item.units ?? item.quantity],
+        ...[
+          item.amountMinor,
+          'KRW',
+          item.entry,
+          item.key,
+          item.bodyHash,
+          item.holdMs,
+          item.memberLimit,
+          item.entryLimit,
+        ],
       ]),
     ],
   );

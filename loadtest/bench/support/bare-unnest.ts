@@ -6,7 +6,7 @@ export async function createBareTable(pool: Pool): Promise<void> {
   await pool.query(
     'create table bare_orders (like orders including defaults including constraints including indexes)',
   );
-  await pool.query('alter table bare_orders drop column taken');
+  await pool.query('alter table bare_orders drop column taken, drop column named');
 }
 
 const columns = [

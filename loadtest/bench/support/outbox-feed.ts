@@ -43,6 +43,11 @@ export async function appendToOutbox(
   }
 }
 
+/** Those of offer `partition + 1`, which is the one offer of each partition in the benchmarks. */
+export function ofPartition(orders: readonly OrderRecord[], partition: number): readonly OrderRecord[] {
+  return orders.filter(({ offerId }) => offerId === partition + 1);
+}
+
 /** Entries of all partitions that Postgres has not confirmed. */
 export async function outboxLength(redis: Redis, partitions: number): Promise<number> {
   const lengths = await Promise.all(

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { type SpawnedService, spawnService } from '../../../testing/spawn-service.ts';
+import { until } from '../../../testing/until.ts';
+import { harmless } from '../../src/behaviour.ts';
 
 type Answer = { readonly status: number; readonly body: Record<string, unknown> };
 
@@ -104,6 +106,25 @@ describe('a refund', () => {
 });
 
 describe('told to misbehave, it', () => {
+  test('fails refunds, some of them made; asked again each is made once', async () => {
+    const service = await start();
+    const references = Array.from({ length: 12 }, (_, at) => `r${at}`);
+    for (const reference of references) await charge(service, reference);
+    await behave(service, { refundFailShare: 1 });
+    const refund = (reference: string) => call(`${service.url}/refunds`, 'POST', { reference });
+    const failed = await Promise.allSettled(references.map(refund));
+    expect(failed.flatMap((it) => (it.status === 'fulfilled' ? [it.value.status] : []))).not.toContain(200);
+    const { refunded } = (await ledger(service)).body as { refunded: number };
+    expect(refunded).toBe(failed.filter(({ status }) => status === 'rejected').length);
+    expect(refunded).toBeGreaterThan(0);
+    expect(refunded).toBeLessThan(12);
+    await behave(service, { refundFailShare: 0 });
+    expect((await Promise.all(references.map(refund))).map(({ status }) => status)).toEqual(
+      Array(12).fill(200),
+    );
+    expect((await ledger(service)).body).toMatchObject({ paid: 0, refunded: 12 });
+  });
+
   test('declines the share it was told, and a declined reference stays declined', async () => {
     const service = await start();
     await behave(service, { declineShare: 0.2 });
@@ -146,6 +167,30 @@ describe('told to misbehave, it', () => {
     expect(await open).toBe('closed');
   });
 
+  test('cuts the connection after a charge: it was made', async () => {
+    const service = await start();
+    await behave(service, { resetShare: 1 });
+    await expect(charge(service, 'a')).rejects.toThrow();
+    expect((await find(service, 'a')).body['state']).toBe('paid');
+    expect(await charge(service, 'a')).toMatchObject({ status: 200, body: { state: 'paid' } });
+  });
+
+  test('charges after its caller has given up; whoever came first meanwhile has decided', async () => {
+    const service = await start();
+    await behave(service, { lateShare: 1, lateMs: 2_000 });
+    const gaveUp = Promise.allSettled(
+      ['a', 'b'].map((reference) => charge(service, reference, 5_000, AbortSignal.timeout(100))),
+    );
+    const late = charge(service, 'b');
+    expect((await gaveUp).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect((await find(service, 'a')).status).toBe(404);
+    await behave(service, { lateShare: 0, declineShare: 1 });
+    expect((await charge(service, 'b')).status).toBe(402);
+    expect((await late).status).toBe(402);
+    await until(async () => (await find(service, 'a')).body['state'] === 'paid');
+    expect((await ledger(service)).body).toMatchObject({ paid: 1, declined: 1 });
+  });
+
   test('takes its time', async () => {
     const service = await start();
     await behave(service, { latencyMs: 200 });
@@ -159,17 +204,14 @@ describe('told to misbehave, it', () => {
     { latencyMs: -1 },
     { declineShare: 1.5 },
     { declineShare: 0.6, errorShare: 0.6 },
+    { resetShare: 0.5, lateShare: 0.5, hangShare: 0.1 },
+    { callbackDelayMs: -1 },
     { declineshare: 0.5 },
     { latencyMs: '5' },
   ])('refuses %j and stays as it was', async (change) => {
     const service = await start();
     expect((await behave(service, change)).status).toBe(400);
-    expect((await call(`${service.url}/behaviour`, 'GET')).body).toEqual({
-      latencyMs: 0,
-      declineShare: 0,
-      errorShare: 0,
-      hangShare: 0,
-    });
+    expect((await call(`${service.url}/behaviour`, 'GET')).body).toEqual(harmless);
   });
 });
 

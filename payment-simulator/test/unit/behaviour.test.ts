@@ -7,7 +7,14 @@ const draw = (behaviour: Behaviour, count: number, seed = 1): readonly Fate[] =>
 };
 
 describe('what becomes of a charge', () => {
-  const mixed = { latencyMs: 0, declineShare: 0.2, errorShare: 0.1, hangShare: 0.1 };
+  const mixed = {
+    ...harmless,
+    declineShare: 0.2,
+    errorShare: 0.1,
+    hangShare: 0.1,
+    resetShare: 0.1,
+    lateShare: 0.1,
+  };
 
   test('is the same series for the same seed, and another for another', () => {
     expect(draw(mixed, 200, 7)).toEqual(draw(mixed, 200, 7));
@@ -22,7 +29,9 @@ describe('what becomes of a charge', () => {
     expect(share('error')).toBeCloseTo(0.1, 1);
     expect(share('hang-paid', 'hang-lost')).toBeCloseTo(0.1, 1);
     expect(share('hang-paid')).toBeCloseTo(0.05, 1);
-    expect(share('paid')).toBeCloseTo(0.6, 1);
+    expect(share('reset-paid')).toBeCloseTo(0.1, 1);
+    expect(share('late-paid')).toBeCloseTo(0.1, 1);
+    expect(share('paid')).toBeCloseTo(0.4, 1);
   });
 
   test('is always paid until told otherwise', () => {

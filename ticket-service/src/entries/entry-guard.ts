@@ -10,6 +10,14 @@ import type { EntryKeys } from './entry-keys.ts';
  */
 export type BindEntry = (jti: string, holder: string, expiresAt: number) => Promise<string>;
 
+/** Holds an entry where calls come without a member's token. No member's id has a colon. */
+export const technicalHolder = (jti: string): string => `source:${jti}`;
+
+/** Whoever ordered with an entry holds it. */
+export function holderOfOrder({ memberId, entry }: { memberId: string; entry: string }): string {
+  return memberId.includes(':') ? technicalHolder(entry) : memberId;
+}
+
 /** `expiresAt` of the token that it was last bound with, Unix ms. */
 type Binding = { readonly holder: string; readonly expiresAt: number };
 
@@ -29,12 +37,16 @@ export class EntryGuard {
     this.#maxRemembered = maxRemembered;
   }
 
-  /** The entry, or 401 `entry-required`, 403 `entry-wrong-room`, 403 `entry-bound`, 503 without keys. */
-  async admit(offer: Offer, tokens: readonly string[], holder: string): Promise<Entry> {
+  /**
+   * The entry, or 401 `entry-required`, 403 `entry-wrong-room`, 403 `entry-bound`, 503 without keys. `holderOf` says
+   * who uses the entry of a `jti`.
+   */
+  async admit(offer: Offer, tokens: readonly string[], holderOf: (jti: string) => string): Promise<Entry> {
     const claims = await this.#firstValid(tokens);
     if (claims === undefined) throw new AppError('entry-required', { members: { rooms: offer.rooms } });
     if (!offer.rooms.includes(claims.aud))
       throw new AppError('entry-wrong-room', { members: { rooms: offer.rooms } });
+    const holder = holderOf(claims.jti);
     if ((await this.#holderOf(claims, holder)) !== holder) throw new AppError('entry-bound');
     return { jti: claims.jti, room: claims.aud, visitor: claims.sub };
   }

@@ -1,46 +1,91 @@
 import { readStock } from '@ropeline/core/stock/scripts.ts';
+import { partitionsOf, type Sharded } from '@ropeline/core/stock/shards.ts';
 import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
-import { partitionOfOffer } from '@ropeline/core/stock/stock-keys.ts';
-import type { StockMemory } from './stock-memory.ts';
+import type { StockCounts } from '../offers/stock-counts.ts';
+import { isSoldOut, type StockMemory } from './stock-memory.ts';
+
+/** Of one shard; `members` is how many ever ordered there. */
+export type ShardReading = StockCounts & { readonly partition: number; readonly members: number };
 
 /**
- * Reads offers of the stock into the memory, one call per partition. Offers that Redis does not have are left out.
+ * Reads offers of the stock into the memory, one call per partition. Offers that Redis does not have in all their
+ * partitions are left out.
  */
 export async function refreshStock(
   stock: StockClient,
   memory: StockMemory,
-  offerIds: readonly number[],
+  offers: readonly Sharded[],
 ): Promise<void> {
-  const byPartition = Map.groupBy(offerIds, (offerId) => partitionOfOffer(offerId, stock.partitions));
+  const marks = offers.map(({ id }) => memory.mark(id));
+  const readings = await readShards(stock, offers);
+  for (const [at, offer] of offers.entries()) {
+    const shards = readings.get(offer.id);
+    const mark = marks[at];
+    if (shards === undefined || mark === undefined) continue;
+    const reading = sumOf(shards);
+    if (!isSoldOut(reading)) {
+      memory.learn(offer.id, reading);
+      continue;
+    }
+    // Who has ordered never leaves the members' hashes, so their size tells whether somebody is new.
+    const known = memory.buyersOf(offer.id);
+    const members = shards.reduce((sum, shard) => sum + shard.members, 0);
+    const buyers = known.size === members ? known : await readBuyers(stock, offer.id, shards);
+    memory.learnSoldOut(offer.id, reading, buyers, mark);
+  }
+}
+
+/** Of every offer all its shards, in their order; offers that are not prepared are left out. */
+export async function readShards(
+  stock: StockClient,
+  offers: readonly Sharded[],
+): Promise<ReadonlyMap<number, readonly ShardReading[]>> {
+  const places = offers.flatMap((offer) =>
+    partitionsOf(offer, stock.partitions).map((partition) => ({ id: offer.id, partition })),
+  );
+  const byPartition = Map.groupBy(places, ({ partition }) => partition);
+  const found = new Map<string, ShardReading>();
   await Promise.all(
-    [...byPartition].map(([partition, ids]) => refreshPartition(stock, memory, partition, ids)),
+    [...byPartition].map(async ([partition, group]) => {
+      const keys = stock.keysOf(partition);
+      const reply = await stock.call(readStock, [
+        keys.epoch,
+        ...group.flatMap(({ id }) => [keys.offer(id), keys.members(id)]),
+      ]);
+      for (const [at, { id }] of group.entries()) {
+        const [capacity = -1, held = 0, sold = 0, members = 0] = reply
+          .slice(1 + at * 4, 5 + at * 4)
+          .map(Number);
+        if (capacity >= 0) found.set(`${id}:${partition}`, { partition, capacity, held, sold, members });
+      }
+    }),
+  );
+  const readings = new Map<number, readonly ShardReading[]>();
+  for (const offer of offers) {
+    const shards = partitionsOf(offer, stock.partitions).map((at) => found.get(`${offer.id}:${at}`));
+    if (shards.every((shard) => shard !== undefined)) readings.set(offer.id, shards);
+  }
+  return readings;
+}
+
+export function sumOf(shards: readonly StockCounts[]): StockCounts {
+  return shards.reduce(
+    (sum, { capacity, held, sold }) => ({
+      capacity: sum.capacity + capacity,
+      held: sum.held + held,
+      sold: sum.sold + sold,
+    }),
+    { capacity: 0, held: 0, sold: 0 },
   );
 }
 
-async function refreshPartition(
+async function readBuyers(
   stock: StockClient,
-  memory: StockMemory,
-  partition: number,
-  offerIds: readonly number[],
-): Promise<void> {
-  const keys = stock.keysOf(partition);
-  const marks = offerIds.map((offerId) => memory.mark(offerId));
-  const reply = await stock.call(readStock, [
-    keys.epoch,
-    ...offerIds.flatMap((offerId) => [keys.offer(offerId), keys.members(offerId)]),
-  ]);
-  for (const [at, offerId] of offerIds.entries()) {
-    const [capacity = -1, held = 0, sold = 0, members = 0] = reply.slice(1 + at * 4, 5 + at * 4).map(Number);
-    const mark = marks[at];
-    if (capacity < 0 || mark === undefined) continue;
-    const reading = { capacity, held, sold };
-    if (held > 0 || sold < capacity) {
-      memory.learn(offerId, reading);
-      continue;
-    }
-    // Who has ordered never leaves the members' hash, so its size tells whether somebody is new.
-    const known = memory.buyersOf(offerId);
-    const buyers = known.size === members ? known : new Set(await stock.redis.hkeys(keys.members(offerId)));
-    memory.learnSoldOut(offerId, reading, buyers, mark);
-  }
+  offerId: number,
+  shards: readonly ShardReading[],
+): Promise<ReadonlySet<string>> {
+  const members = await Promise.all(
+    shards.map(({ partition }) => stock.redis.hkeys(stock.keysOf(partition).members(offerId))),
+  );
+  return new Set(members.flat());
 }

@@ -10,7 +10,8 @@ export type ReserveAnswer =
   | { readonly kind: 'same'; readonly orderId: string }
   /** The idempotency key was used with another body. */
   | { readonly kind: 'mismatch' }
-  | { readonly kind: 'sold-out' | 'all-held'; readonly available: number }
+  /** `taken-by-other`: one of the named units is somebody else's. */
+  | { readonly kind: 'sold-out' | 'all-held' | 'taken-by-other'; readonly available: number }
   | { readonly kind: 'limit'; readonly of: 'member' | 'entry' }
   /** The outbox is full: sales wait for persistence. */
   | { readonly kind: 'behind' }
@@ -39,6 +40,8 @@ export function reserveAnswer(item: ReserveItem, reply: ReserveReply): ReserveAn
       throw new AppError('bad-request', { detail: 'A number is out of range' });
     case 10:
       return { kind: 'unknown-offer' };
+    case 11:
+      return { kind: 'taken-by-other', available: free(reply) };
     default:
       throw new Error(`reserve_units answered ${reply.code}`);
   }
@@ -46,15 +49,15 @@ export function reserveAnswer(item: ReserveItem, reply: ReserveReply): ReserveAn
 
 /** The order as the script wrote it. */
 function takenOrder(item: ReserveItem, { now, holdUntil }: ReserveReply): OrderRecord {
-  const { orderId, offerId, memberId, quantity, amountMinor, currency, entry, idempotencyKey, bodyHash } =
-    item;
+  const { orderId, offerId, memberId, quantity, units, amountMinor, currency } = item;
+  const { entry, idempotencyKey, bodyHash } = item;
   return {
     orderId,
     version: 1,
     state: item.holdMs > 0 ? 'RESERVED' : 'COMPLETED',
     offerId,
     memberId,
-    units: String(quantity),
+    units,
     quantity,
     amountMinor,
     currency,

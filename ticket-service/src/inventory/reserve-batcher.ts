@@ -8,6 +8,8 @@ export type ReserveItem = {
   readonly offerId: number;
   readonly memberId: string;
   readonly quantity: number;
+  /** The quantity in digits, or as many names in a comma list. */
+  readonly units: string;
   readonly amountMinor: number;
   readonly currency: string;
   /** `jti`, empty = none. */
@@ -42,7 +44,6 @@ type Waiting = {
 
 /** Blocks Redis for about 2 ms. */
 const mostItems = 100;
-const outboxLimit = 200_000;
 const keepMs = 86_400_000;
 
 /** Runs a script on a partition of the stock. */
@@ -56,10 +57,13 @@ type Run = (
 /** Sends the reserves of one event-loop turn as one script call per partition; each gets its own answer. */
 export class ReserveBatcher {
   readonly #run: Run;
+  readonly #outboxLimit: number;
   #waiting = new Map<number, Waiting[]>();
 
-  constructor(run: Run) {
+  /** `outboxLimit`: entries in a partition's outbox from which nothing more is sold. */
+  constructor(run: Run, outboxLimit: number) {
     this.#run = run;
+    this.#outboxLimit = outboxLimit;
   }
 
   /** Rejects when the call failed: then the outcome is unknown, and the order's id tells. */
@@ -88,7 +92,7 @@ export class ReserveBatcher {
         reserveUnits,
         partition,
         (keys) => [keys.epoch, keys.holds, keys.outbox, ...batch.flatMap(({ item }) => itemKeys(keys, item))],
-        [outboxLimit, keepMs, ...batch.flatMap(({ item }) => itemArgs(item))],
+        [this.#outboxLimit, keepMs, ...batch.flatMap(({ item }) => itemArgs(item))],
       );
       batch.forEach(({ resolve }, at) => {
         const [code, orderId, holdUntil, capacity, held, sold] = reply.slice(2 + at * 6, 8 + at * 6);
@@ -112,6 +116,7 @@ export class ReserveBatcher {
 export function itemKeys(keys: StockKeys, item: ReserveItem): readonly string[] {
   return [
     keys.offer(item.offerId),
+    keys.units(item.offerId),
     keys.members(item.offerId),
     keys.entryUnits(item.offerId, item.entry),
     keys.idempotency(item.offerId, item.memberId, item.idempotencyKey),
@@ -127,6 +132,7 @@ export function itemArgs(item: ReserveItem): readonly (string | number)[] {
     item.offerId,
     item.memberId,
     item.quantity,
+    item.units,
     item.amountMinor,
     item.currency,
     item.entry,

@@ -3,11 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@ropeline/core/errors.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
+import { beginLife, readLife } from '@ropeline/core/postgres/stock-life.ts';
 import { inTransaction } from '@ropeline/core/postgres/transaction.ts';
 import type { Redis } from '@ropeline/core/redis/connect.ts';
 import { fixPartitions } from '@ropeline/core/stock/partitions.ts';
 import { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import { durabilityProblems } from './durability.ts';
+import { rebuildStock } from './rebuild-stock.ts';
+import type { Replicas } from './replicas.ts';
+import { lockStock } from './stock-lock.ts';
+import { lossOf } from './stock-loss.ts';
 
 type Options = {
   readonly redis: Redis;
@@ -15,20 +20,19 @@ type Options = {
   readonly log: Logger;
   /** Sell although the Redis may lose what it answered (`DURABILITY=relaxed`). */
   readonly relaxed: boolean;
+  /** Asked before it opens; undefined: there are none. */
+  readonly replicas?: Replicas | undefined;
   /** Run whenever the stock has been opened: gives offers their units where they have none yet. */
   readonly prepare: (stock: StockClient) => Promise<void>;
   readonly retryMs?: number;
 };
 
-/** Any number that all ticket services agree on. */
-const advisoryLock = 7_206_001;
-
 /**
  * Decides whether this service may sell. It may while the stock Redis is durable and holds the data set that was
  * opened; it looks again after every reconnect and whenever a script answered `not-ready`.
  *
- * An empty Redis is opened only when Postgres has no order: else units would be sold twice, and the stock stays
- * shut until it has been rebuilt from Postgres.
+ * An emptied Redis (or one that another life has been put under) is opened under a new epoch after it was built anew
+ * from Postgres, by one service while the others wait: what Postgres has is never sold twice.
  */
 export class StockGate {
   readonly #options: Options;
@@ -111,30 +115,46 @@ export class StockGate {
   }
 
   async #tryToOpen(): Promise<readonly string[]> {
-    const { redis, relaxed, prepare } = this.#options;
-    const weak = relaxed ? [] : await durabilityProblems(redis);
+    const { redis, relaxed, replicas, prepare } = this.#options;
+    const weak = [
+      ...(relaxed ? [] : await durabilityProblems(redis)),
+      ...((await replicas?.problems()) ?? []),
+    ];
     if (weak.length > 0) return weak.map((problem) => `stock Redis is not durable: ${problem}`);
     this.#client ??= new StockClient(redis, await fixPartitions(redis));
     const client = this.#client;
-    if (!(await client.reopen()) && !(await this.#openFirstTime(client))) {
-      return ['stock: emptied, and Postgres has orders: it must be rebuilt'];
+    const known = client.epoch;
+    try {
+      await this.#makeWhole(client);
+    } catch (error) {
+      // With Postgres away sales go on in the same life of the stock; only its repair needs both.
+      if (known === '' || !(await client.reopen()) || client.epoch !== known) throw error;
     }
     await prepare(client);
     return [];
   }
 
-  /** Also finishes an opening that was cut short: partitions without an epoch get that of the others. */
-  async #openFirstTime(client: StockClient): Promise<boolean> {
-    const { redis, postgres } = this.#options;
-    const mayOpen = await inTransaction(postgres, async (transaction) => {
-      await transaction.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
+  /** Epochs are set last: a build that was cut short is begun again by whoever comes next. */
+  async #makeWhole(client: StockClient): Promise<void> {
+    const { redis, postgres, log } = this.#options;
+    await inTransaction(postgres, async (transaction) => {
+      // Somebody else may build it while this one waits for the lock.
+      await lockStock(transaction);
+      const loss = await lossOf(client, transaction);
+      if (loss === undefined) {
+        if ((await readLife(transaction)) === undefined) await beginLife(transaction, client.epoch);
+        return;
+      }
+      await fixPartitions(redis, client.partitions);
+      for (const { epoch } of client.keys) await redis.del(epoch);
+      await transaction.query('set local statement_timeout = 0');
+      const epoch = randomBytes(8).toString('hex');
+      await beginLife(transaction, epoch);
       const { rowCount } = await transaction.query('select 1 from orders limit 1');
-      if (rowCount !== 0) return false;
-      const epochs = await client.epochs();
-      const epoch = epochs.find((known) => known !== null) ?? randomBytes(8).toString('hex');
-      await Promise.all(client.keys.map((keys) => redis.set(keys.epoch, epoch, 'NX')));
-      return true;
+      if (rowCount !== 0) log.warn({ loss }, 'the stock Redis was lost: it is built anew from Postgres');
+      await rebuildStock(transaction, client);
+      for (const keys of client.keys) await redis.set(keys.epoch, epoch);
     });
-    return mayOpen && (await client.reopen());
+    if (!(await client.reopen())) throw new Error('the stock was lost again');
   }
 }

@@ -6,6 +6,7 @@ import type { ReserveAnswer } from '../inventory/reserve-answer.ts';
 import type { Offer } from '../offers/offer.ts';
 import type { OrderLookup } from './order-lookup.ts';
 import type { Placed } from './outcomes.ts';
+import { priceUnits, type WantedUnits } from './wanted-units.ts';
 
 type Parts = {
   readonly inventory: Inventory;
@@ -16,7 +17,7 @@ type Parts = {
 export type Wish = {
   readonly offer: Offer;
   readonly memberId: string;
-  readonly quantity: number;
+  readonly wanted: WantedUnits;
   /** `jti` of the entry token; undefined where none is asked for. */
   readonly entry: string | undefined;
   /** Empty: none, every call is an order of its own. */
@@ -39,22 +40,22 @@ export class OrderDesk {
   /** Throws the problem to answer with when there is no order. */
   async place(wish: Wish): Promise<Placed> {
     const { inventory, lookup, holdMs } = this.#parts;
-    const { offer, memberId, quantity } = wish;
-    if (offer.kind !== 'pool')
-      throw new AppError('bad-request', { detail: `Units of a ${offer.kind} offer have names` });
-    const amountMinor = offer.priceMinor * quantity;
-    if (!Number.isSafeInteger(amountMinor))
-      throw new AppError('bad-request', { detail: 'The amount is too large' });
-    const bodyHash = hashOf(`pool ${offer.id} ${quantity}`);
+    const { offer, memberId } = wish;
+    if (offer.coupon !== null)
+      throw new AppError('bad-request', { detail: 'A coupon is issued, not ordered' });
+    const { units, quantity, amountMinor } = priceUnits(offer, wish.wanted);
+    const bodyHash = hashOf(`${offer.kind} ${offer.id} ${units}`);
     const old = await this.#oldOrder(wish);
     if (old !== undefined) {
       if (old.bodyHash !== bodyHash) throw new AppError('idempotency-mismatch');
       return { kind: 'repeated', order: (await lookup.find(old.orderId))?.order ?? old };
     }
+    if (offer.isWithdrawn) throw new AppError('unknown-offer');
     const answer = await inventory.reserve({
-      offerId: offer.id,
+      offer,
       memberId,
       quantity,
+      units,
       amountMinor,
       currency: offer.currency,
       entry: wish.entry ?? '',
@@ -76,7 +77,8 @@ export class OrderDesk {
    * told "sold out" from memory: they never ordered, so they have no key.
    */
   async #oldOrder({ offer, memberId, idempotencyKey }: Wish): Promise<OrderRecord | undefined> {
-    if (idempotencyKey === '' || Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
+    if (idempotencyKey === '') return undefined;
+    if (!offer.isWithdrawn && Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
     if (this.#parts.inventory.soldOutTo(offer.id, memberId) !== undefined) return undefined;
     return this.#parts.lookup.ofKey(memberId, offer.id, idempotencyKey);
   }
@@ -87,7 +89,8 @@ function hashOf(body: string): string {
   return createHash('sha256').update(body).digest('base64url').slice(0, 22);
 }
 
-function refusal(answer: Exclude<ReserveAnswer, { kind: 'taken' | 'same' }>): AppError {
+/** The problem that says why no units were taken. */
+export function refusal(answer: Exclude<ReserveAnswer, { kind: 'taken' | 'same' }>): AppError {
   switch (answer.kind) {
     case 'mismatch':
       return new AppError('idempotency-mismatch');
@@ -95,6 +98,8 @@ function refusal(answer: Exclude<ReserveAnswer, { kind: 'taken' | 'same' }>): Ap
       return new AppError('sold-out', { members: { available: answer.available } });
     case 'all-held':
       return new AppError('all-held', { members: { available: answer.available }, retryAfterSeconds: 5 });
+    case 'taken-by-other':
+      return new AppError('taken', { members: { available: answer.available } });
     case 'limit':
       return new AppError('limit-reached', { detail: `The limit of units per ${answer.of} is reached` });
     case 'behind':

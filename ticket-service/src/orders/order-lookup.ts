@@ -1,3 +1,4 @@
+import { timeOfOrder } from '@ropeline/core/stock/order-id.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import type { OrderRows } from './order-rows.ts';
 import type { StockOrders } from './stock-orders.ts';
@@ -8,6 +9,9 @@ export type Found = {
   readonly order: OrderRecord;
   readonly inRedis: boolean;
 };
+
+/** More than a member orders while Postgres is behind. */
+const mostUnpersisted = 100;
 
 /**
  * Finds orders in Redis and in Postgres; the higher version wins. One of the two may be away as long as the other
@@ -37,19 +41,29 @@ export class OrderLookup {
     return this.#postgres.ofKey(memberId, offerId, key);
   }
 
+  /**
+   * Whether an order that nobody knows may have been lost with the stock Redis: its id is older than the life that
+   * the stock lives now.
+   */
+  async wasLost(orderId: string): Promise<boolean> {
+    const madeAt = timeOfOrder(orderId);
+    return madeAt !== undefined && madeAt < (await this.#postgres.lifeBegan());
+  }
+
   /** Newest first, at most `most`. Throws only when both are away. */
-  async ofMember(memberId: string, most: number): Promise<readonly OrderRecord[]> {
-    const [redis, postgres] = await Promise.allSettled([
-      this.#redis.ofMember(memberId, most),
-      this.#postgres.ofMember(memberId, most),
-    ]);
-    if (postgres.status === 'rejected' && redis.status === 'rejected') throw postgres.reason;
-    const all = [redis, postgres].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-    const byId = Map.groupBy(all, ({ orderId }) => orderId);
-    return [...byId.values()]
-      .flatMap((versions) => newest(versions) ?? [])
-      .sort((a, b) => b.createdAt - a.createdAt)
-      .slice(0, most);
+  ofMember(memberId: string, most: number): Promise<readonly OrderRecord[]> {
+    return merge(this.#redis.ofMember(memberId, most), this.#postgres.ofMember(memberId, most), most);
+  }
+
+  /** The member's orders of these offers, newest first. Throws only when both are away. */
+  ofMemberAndOffers(memberId: string, offerIds: readonly number[]): Promise<readonly OrderRecord[]> {
+    const wanted = new Set(offerIds);
+    // Redis is asked for what is not yet in Postgres: among the newest.
+    const inRedis = this.#redis.ofMember(memberId, mostUnpersisted);
+    return merge(
+      inRedis.then((orders) => orders.filter(({ offerId }) => wanted.has(offerId))),
+      this.#postgres.ofMemberAndOffers(memberId, offerIds),
+    );
   }
 
   async #find(orderId: string, redisMustAnswer: boolean): Promise<Found | undefined> {
@@ -63,6 +77,22 @@ export class OrderLookup {
     for (const answer of [redis, postgres]) if (answer.status === 'rejected') throw answer.reason;
     return undefined;
   }
+}
+
+/** The higher version of each order, newest first. */
+async function merge(
+  inRedis: Promise<readonly OrderRecord[]>,
+  inPostgres: Promise<readonly OrderRecord[]>,
+  most?: number,
+): Promise<readonly OrderRecord[]> {
+  const [redis, postgres] = await Promise.allSettled([inRedis, inPostgres]);
+  if (postgres.status === 'rejected' && redis.status === 'rejected') throw postgres.reason;
+  const all = [redis, postgres].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  const byId = Map.groupBy(all, ({ orderId }) => orderId);
+  return [...byId.values()]
+    .flatMap((versions) => newest(versions) ?? [])
+    .sort((a, b) => b.createdAt - a.createdAt)
+    .slice(0, most);
 }
 
 function valuesOf(answer: PromiseSettledResult<OrderRecord | undefined>): readonly OrderRecord[] {

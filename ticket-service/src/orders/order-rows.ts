@@ -11,7 +11,7 @@ export class OrderRows {
 
   async read(orderId: string): Promise<OrderRecord | undefined> {
     const { rows } = await this.#pool.query<OrderRow>(`${selectOrders} where order_id = $1`, [orderId]);
-    return rows.map(decode)[0];
+    return rows.map(decodeOrderRow)[0];
   }
 
   /** The order behind an idempotency key: kept for ever. */
@@ -20,7 +20,48 @@ export class OrderRows {
       `${selectOrders} where member_id = $1 and offer_id = $2 and idempotency_key = $3 and idempotency_key <> ''`,
       [memberId, offerId, key],
     );
-    return rows.map(decode)[0];
+    return rows.map(decodeOrderRow)[0];
+  }
+
+  /** When the stock Redis began the life that it lives now, Unix ms. */
+  async lifeBegan(): Promise<number> {
+    const { rows } = await this.#pool.query<{ since: Date }>('select since from stock_life');
+    return rows[0]?.since.getTime() ?? 0;
+  }
+
+  async ofMemberAndOffers(memberId: string, offerIds: readonly number[]): Promise<readonly OrderRecord[]> {
+    const { rows } = await this.#pool.query<OrderRow>(
+      `${selectOrders} where member_id = $1 and offer_id = any($2::integer[])`,
+      [memberId, offerIds],
+    );
+    return rows.map(decodeOrderRow);
+  }
+
+  /** Version and state of those that there are. */
+  async versions(
+    orderIds: readonly string[],
+  ): Promise<ReadonlyMap<string, Pick<OrderRecord, 'orderId' | 'version' | 'state'>>> {
+    const { rows } = await this.#pool.query<Pick<OrderRow, 'order_id' | 'version' | 'state'>>(
+      'select order_id, version, state from orders where order_id = any($1::uuid[])',
+      [orderIds],
+    );
+    return new Map(
+      rows.map(({ order_id: orderId, version, state }) => [orderId, { orderId, version, state }]),
+    );
+  }
+
+  /** All that can still move, in pages. */
+  async *open(most: number): AsyncGenerator<readonly OrderRecord[]> {
+    for (let after = '00000000-0000-0000-0000-000000000000'; ; ) {
+      const { rows } = await this.#pool.query<OrderRow>(
+        `${selectOrders} where state in ('RESERVED', 'PAYING') and order_id > $1 order by order_id limit $2`,
+        [after, most],
+      );
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map(decodeOrderRow);
+      after = last.order_id;
+    }
   }
 
   /** Newest first. */
@@ -29,19 +70,20 @@ export class OrderRows {
       `${selectOrders} where member_id = $1 order by created_at desc limit $2`,
       [memberId, most],
     );
-    return rows.map(decode);
+    return rows.map(decodeOrderRow);
   }
 }
 
 const ms = (column: string): string => `round(extract(epoch from ${column}) * 1000)::bigint as ${column}`;
 
-const selectOrders = `
-  select order_id, version, state, offer_id, member_id, units, quantity, amount_minor, currency, attempt, entry,
-    idempotency_key, body_hash, ${['hold_until', 'created_at', 'updated_at'].map(ms).join(', ')}
-  from orders`;
+export const orderColumns = `
+  order_id, version, state, offer_id, member_id, units, quantity, amount_minor, currency, attempt, entry,
+  idempotency_key, body_hash, ${['hold_until', 'created_at', 'updated_at'].map(ms).join(', ')}`;
+
+export const selectOrders = `select ${orderColumns} from orders`;
 
 /** `bigint` comes as text. */
-type OrderRow = {
+export type OrderRow = {
   readonly order_id: string;
   readonly version: number;
   readonly state: OrderState;
@@ -60,7 +102,7 @@ type OrderRow = {
   readonly updated_at: string;
 };
 
-function decode(row: OrderRow): OrderRecord {
+export function decodeOrderRow(row: OrderRow): OrderRecord {
   return {
     orderId: row.order_id,
     version: row.version,

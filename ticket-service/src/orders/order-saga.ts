@@ -1,7 +1,12 @@
 import type { Logger } from '@ropeline/core/log.ts';
-import type { OrderRecord, OrderState } from '@ropeline/core/stock/order-record.ts';
-import { type PaymentRow, type PaymentRows, paymentReference } from '../payments/payment-rows.ts';
-import type { PaymentProvider } from '../payments/provider.ts';
+import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
+import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
+import {
+  lostPayerMs,
+  type PaymentRow,
+  type PaymentRows,
+  paymentReference,
+} from '../payments/payment-rows.ts';
 import type { OrderLookup } from './order-lookup.ts';
 import type { CancelOutcome, PayOutcome } from './outcomes.ts';
 import type { Move, Moved, StockOrders } from './stock-orders.ts';
@@ -13,11 +18,6 @@ type Parts = {
   readonly provider: PaymentProvider;
   readonly log: Logger;
 };
-
-/** Whoever wrote the payment row asks the provider and has answered by then. */
-const othersCallMs = 15_000;
-/** A PAYING order whose payment was not even written by then: its payer died. */
-const lostPayerMs = 60_000;
 
 /**
  * An order from its reservation to its end.
@@ -41,13 +41,58 @@ export class OrderSaga {
     this.#parts = parts;
   }
 
-  /** `order` must be the member's own. Throws when Redis or Postgres is away; asking again is safe. */
-  pay(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
+  /**
+   * `order` must be the member's own; `method` is what is charged, of the click that begins the attempt. Throws when
+   * Redis or Postgres is away; asking again is safe.
+   */
+  pay(order: OrderRecord, method?: string): Promise<PayOutcome> {
     const running = this.#paying.get(order.orderId);
     if (running !== undefined) return running;
-    const paying = this.#pay(order, inRedis).finally(() => this.#paying.delete(order.orderId));
+    const paying = this.#pay(order, method).finally(() => this.#paying.delete(order.orderId));
     this.#paying.set(order.orderId, paying);
     return paying;
+  }
+
+  /**
+   * Asks for the outcome of a payment on nobody's behalf: never begins one. Of an order that is over, whatever money
+   * an attempt has taken is owed back.
+   */
+  async settle(order: OrderRecord): Promise<PayOutcome> {
+    if (order.state === 'PAYING') return this.pay(order);
+    const { payments, provider } = this.#parts;
+    for (const { attempt, amountMinor, currency } of await payments.unsettled(order.orderId)) {
+      const reference = paymentReference(order.orderId, attempt);
+      // Only asked: a charge that was never made must not be made now.
+      const { kind } = await provider.find({ reference, amountMinor, currency });
+      if (kind === 'paid' || kind === 'declined') await this.conclude(order, attempt, kind);
+    }
+    return this.#standing(await this.#now(order));
+  }
+
+  /**
+   * Brings the order where the provider's final word on an attempt says; for whoever hears it, at any time and as
+   * often as they hear it.
+   */
+  async conclude(order: OrderRecord, attempt: number, word: 'paid' | 'declined'): Promise<PayOutcome> {
+    const { payments, log } = this.#parts;
+    const { orderId } = order;
+    await payments.settle(orderId, attempt, word);
+    await this.#move(
+      order,
+      word === 'paid' ? { to: 'COMPLETED', attempt } : { to: 'CANCELLED', declined: attempt },
+    );
+    const now = await this.#now(order);
+    // Still under way: Redis does not have it now. The settler comes back to it.
+    const isOpen = now.attempt === attempt && (now.state === 'PAYING' || now.state === 'COMPLETED');
+    if (word === 'paid' && !isOpen) {
+      log.warn(
+        { correlationId: orderId, attempt, state: now.state },
+        'paid for an order that cannot be completed: refund due',
+      );
+      // Only this attempt's money: a later attempt may have completed the order.
+      await payments.owe(orderId, attempt);
+    }
+    return this.#standing(now);
   }
 
   async cancel(order: OrderRecord, inRedis: boolean): Promise<CancelOutcome> {
@@ -58,10 +103,7 @@ export class OrderSaga {
       return { kind: 'cancelled', order };
     }
     if (order.state === 'EXPIRED') return { kind: 'hold-expired' };
-    if (!inRedis) {
-      if (order.state !== 'COMPLETED') return { kind: 'hold-lost' };
-      await orders.restore(order);
-    }
+    if (!inRedis && order.state === 'COMPLETED') await orders.restore(order);
     const { kind, state } = await this.#move(order, { to: 'CANCELLED' });
     // Redis may have forgotten a completed order since it was read.
     if (kind === 'gone') return inRedis ? this.cancel(order, false) : { kind: 'hold-lost' };
@@ -71,82 +113,95 @@ export class OrderSaga {
     return { kind: 'cancelled', order: await this.#now(order) };
   }
 
-  async #pay(order: OrderRecord, inRedis: boolean): Promise<PayOutcome> {
-    if (order.state !== 'RESERVED' && order.state !== 'PAYING') return this.#over(order, order.state);
-    if (!inRedis) return { kind: 'hold-lost' };
+  async #pay(order: OrderRecord, method: string | undefined): Promise<PayOutcome> {
+    if (order.state !== 'RESERVED' && order.state !== 'PAYING') return this.#standing(order);
+    if (order.state === 'RESERVED' && method === undefined && this.#parts.provider.needsMethod) {
+      return { kind: 'method-required' };
+    }
+    // Asked also of a Redis that does not have the order: it may have been emptied and not yet be built anew.
     const begun = await this.#move(order, { to: 'PAYING' });
     if (begun.kind === 'gone') return { kind: 'hold-lost' };
     if (begun.kind === 'expired') return { kind: 'hold-expired' };
     const now = await this.#now(order);
-    if (begun.kind === 'refused') return this.#over(now, begun.state);
     // Read a moment later: somebody else may have finished this attempt, or begun another.
-    if (now.state !== 'PAYING' || now.attempt !== begun.attempt) return { kind: 'paying', order: now };
-    return this.#charge(now, begun.kind === 'moved');
+    if (begun.kind === 'refused' || now.state !== 'PAYING') return this.#standing(now);
+    if (now.attempt !== begun.attempt) return { kind: 'paying', order: now };
+    return this.#charge(now, method, begun.kind === 'moved');
   }
 
-  async #over(order: OrderRecord, state: OrderState | ''): Promise<PayOutcome> {
-    if (state === 'COMPLETED') return { kind: 'completed', order };
-    if (state === 'EXPIRED') return { kind: 'hold-expired' };
-    const payment =
-      state === 'CANCELLED' ? await this.#parts.payments.find(order.orderId, order.attempt) : undefined;
-    return payment?.state === 'declined' ? { kind: 'declined' } : { kind: 'wrong-state', state };
+  /** Where an order stands, as an answer to whoever wanted to pay it. */
+  async #standing(order: OrderRecord): Promise<PayOutcome> {
+    const { state } = order;
+    switch (state) {
+      case 'COMPLETED':
+        return { kind: 'completed', order };
+      case 'PAYING':
+        return { kind: 'paying', order };
+      case 'RESERVED':
+        return { kind: 'unavailable' };
+      case 'EXPIRED':
+        return { kind: 'hold-expired' };
+      case 'CANCELLED': {
+        const payment = await this.#parts.payments.find(order.orderId, order.attempt);
+        const isDeclined = payment?.state === 'declined' && !payment.isUntried;
+        return isDeclined ? { kind: 'declined' } : { kind: 'wrong-state', state };
+      }
+      default:
+        return state satisfies never;
+    }
   }
 
   /** `first`: this call began the attempt, so nobody else has written its payment or asked the provider. */
-  async #charge(order: OrderRecord, first: boolean): Promise<PayOutcome> {
+  async #charge(order: OrderRecord, method: string | undefined, first: boolean): Promise<PayOutcome> {
     const { payments, provider, log } = this.#parts;
     const { orderId, attempt, amountMinor, currency } = order;
     if (!first && !(await this.#mayStepIn(order))) return { kind: 'paying', order };
-    const begun = await payments.begin(order);
+    const begun = await payments.begin(order, method);
     if (begun.kind === 'unknown') return { kind: 'paying', order };
     if (begun.kind === 'not-written') {
-      log.warn({ orderId, err: begun.error }, 'payment not written');
+      log.warn({ correlationId: orderId, err: begun.error }, 'payment not written');
       return first ? this.#release(order) : { kind: 'paying', order };
     }
-    const known = finalOf(begun.row);
-    const outcome =
-      known ??
-      (await provider.charge({ reference: paymentReference(orderId, attempt), amountMinor, currency })).kind;
-    switch (outcome) {
+    const { row } = begun;
+    if (row.isUntried) return this.#release(order);
+    const known = knownOutcome(row);
+    if (known !== undefined) return this.conclude(order, attempt, known);
+    // Noted before asking again: from now on the failure of the first call proves nothing.
+    if (!row.fresh && !(await payments.settle(orderId, attempt, 'unknown'))) return { kind: 'paying', order };
+    const { kind, detail = kind } = await provider.charge({
+      reference: paymentReference(orderId, attempt),
+      amountMinor,
+      currency,
+      method: row.method,
+      firstSentAt: row.fresh ? undefined : row.begunAt,
+    });
+    switch (kind) {
       case 'paid':
-        return this.#complete(order);
       case 'declined':
-        await payments.settle(orderId, attempt, 'declined');
-        await this.#move(order, { to: 'CANCELLED', declined: attempt });
-        return { kind: 'declined' };
+        return this.conclude(order, attempt, kind);
       case 'error':
-        // Only the attempt's first call proves that nothing was charged: an earlier one may have been.
-        if (begun.row.fresh) return this.#release(order);
-        return { kind: 'paying', order };
+        // Proves that nothing was charged only where nobody else has asked for this attempt.
+        return row.fresh && (await payments.renounce(orderId, attempt, detail))
+          ? this.#release(order)
+          : { kind: 'paying', order };
       case 'unknown':
         await payments.settle(orderId, attempt, 'unknown');
         return { kind: 'paying', order };
       default:
-        return outcome satisfies never;
+        return kind satisfies never;
     }
-  }
-
-  async #complete(order: OrderRecord): Promise<PayOutcome> {
-    const { payments, log } = this.#parts;
-    await payments.settle(order.orderId, order.attempt, 'paid');
-    const { kind, state } = await this.#move(order, { to: 'COMPLETED', attempt: order.attempt });
-    if (kind === 'moved' || kind === 'same') return { kind: 'completed', order: await this.#now(order) };
-    log.error({ orderId: order.orderId, state }, 'paid for an order that cannot be completed: refund due');
-    // Only this attempt's money: a later attempt may have completed the order.
-    await payments.owe(order.orderId, order.attempt);
-    return kind === 'gone' ? { kind: 'hold-lost' } : this.#over(await this.#now(order), state);
   }
 
   async #release(order: OrderRecord): Promise<PayOutcome> {
     await this.#move(order, { to: 'RESERVED', attempt: order.attempt });
-    return { kind: 'unavailable' };
+    return this.#standing(await this.#now(order));
   }
 
   /** An attempt that somebody else began: theirs to finish, until they have surely given up. */
   async #mayStepIn({ orderId, attempt, updatedAt }: OrderRecord): Promise<boolean> {
     const payment = await this.#parts.payments.find(orderId, attempt);
     if (payment === undefined) return Date.now() - updatedAt > lostPayerMs;
-    return payment.state !== 'pending' || payment.ageMs > othersCallMs;
+    return payment.state !== 'pending' || payment.ageMs > this.#parts.payments.othersCallMs;
   }
 
   /** As it is after a move: Redis has it then. Throws when Redis cannot be asked: Postgres may be versions behind. */
@@ -156,13 +211,14 @@ export class OrderSaga {
 
   async #move(order: OrderRecord, move: Move): Promise<Moved> {
     const moved = await this.#parts.orders.move(order, move);
-    this.#parts.log.debug({ orderId: order.orderId, to: move.to, outcome: moved.kind }, 'order moved');
+    const { log } = this.#parts;
+    log.debug({ correlationId: order.orderId, to: move.to, outcome: moved.kind }, 'order moved');
     return moved;
   }
 }
 
 /** What an earlier call of the attempt has found out already. */
-function finalOf({ state }: PaymentRow): 'paid' | 'declined' | undefined {
+function knownOutcome({ state }: PaymentRow): 'paid' | 'declined' | undefined {
   if (state === 'declined') return 'declined';
   return state === 'paid' || state === 'refund-due' || state === 'refunded' ? 'paid' : undefined;
 }

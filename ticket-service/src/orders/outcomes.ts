@@ -11,6 +11,8 @@ export type PayOutcome =
   | { readonly kind: 'completed' | 'paying'; readonly order: OrderRecord }
   | { readonly kind: 'declined' | 'hold-expired' | 'hold-lost' }
   | { readonly kind: 'wrong-state'; readonly state: OrderState | '' }
+  /** The provider needs to know what to charge. */
+  | { readonly kind: 'method-required' }
   /** Certainly not charged; the hold stays. */
   | { readonly kind: 'unavailable' };
 

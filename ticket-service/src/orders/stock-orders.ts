@@ -58,14 +58,16 @@ export class StockOrders {
     return orders.filter((order) => order !== undefined);
   }
 
-  /** Puts an order back that Redis has forgotten because it is over; one that is there is left alone. */
+  /** Puts an order back as Postgres has it, forgotten or lost; one that is there is left alone. */
   async restore(order: OrderRecord): Promise<void> {
     const partition = this.#partition(order.orderId);
     if (partition === undefined) throw new Error('an order of another stock');
-    await this.#inventory.run(restoreOrder, partition, (keys) => [keys.epoch, keys.order(order.orderId)], [
-      restoredKeepMs,
-      ...orderFields.flatMap((name) => [name, order[name]]),
-    ]);
+    await this.#inventory.run(
+      restoreOrder,
+      partition,
+      (keys) => [keys.epoch, keys.holds, keys.order(order.orderId)],
+      [restoredKeepMs, ...orderFields.flatMap((name) => [name, order[name]])],
+    );
   }
 
   /** Repeat-safe. Throws when the outcome is unknown. */
@@ -94,7 +96,7 @@ export class StockOrders {
         );
       case 'COMPLETED':
         return decode(
-          await run(
+          await this.#inventory.runReplicated(
             completeOrder,
             partition,
             (keys) => [keys.epoch, keys.outbox, keys.offer(offerId), keys.order(orderId)],
@@ -107,8 +109,8 @@ export class StockOrders {
             cancelOrder,
             partition,
             (keys) => [
-              ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.members(offerId)],
-              ...[keys.entryUnits(offerId, entry), keys.order(orderId)],
+              ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.units(offerId)],
+              ...[keys.members(offerId), keys.entryUnits(offerId, entry), keys.order(orderId)],
             ],
             [move.declined ?? 0, releasedChannel],
           ),

@@ -1,8 +1,8 @@
 import { AppError } from '@ropeline/core/errors.ts';
 import { entryCookie, entryHeader } from '@ropeline/core/protocol/entry.ts';
 import type { FastifyRequest } from 'fastify';
-import type { EntryGuard } from '../entries/entry-guard.ts';
-import type { AccessTokens, Member } from '../members/access-tokens.ts';
+import { type EntryGuard, technicalHolder } from '../entries/entry-guard.ts';
+import { type AccessTokens, type Member, type Role, roles } from '../members/access-tokens.ts';
 import type { Offer } from '../offers/offer.ts';
 
 declare module 'fastify' {
@@ -23,11 +23,17 @@ export type Entry = {
 export type Auth = {
   /** preHandler: 401 `login-required` without a valid access token. */
   readonly requireMember: (request: FastifyRequest) => Promise<void>;
+  /** preHandler, after `requireMember`: 403 `role-required`. An admin may do what a host may. */
+  readonly requireRole: (role: Role) => (request: FastifyRequest) => Promise<void>;
   /**
    * preHandler, after `requireMember`: 401 `entry-required`, 403 `entry-wrong-room`, 403 `entry-bound`.
    * `offerOf` finds the offer that is asked for; it throws when there is none.
    */
   readonly requireEntry: (
+    offerOf: (request: FastifyRequest) => Offer,
+  ) => (request: FastifyRequest) => Promise<void>;
+  /** preHandler: the same where calls come without a member's token; the entry is then bound to itself. */
+  readonly requireTechnicalEntry: (
     offerOf: (request: FastifyRequest) => Offer,
   ) => (request: FastifyRequest) => Promise<void>;
 };
@@ -39,15 +45,27 @@ type Options = {
 };
 
 export function createAuth({ tokens, entries }: Options): Auth {
+  const entryFor =
+    (
+      offerOf: (request: FastifyRequest) => Offer,
+      holderOf: (request: FastifyRequest, jti: string) => string,
+    ) =>
+    async (request: FastifyRequest): Promise<void> => {
+      const offer = offerOf(request);
+      if (entries === undefined) return;
+      request.entry = await entries.admit(offer, entryTokens(request, offer), (jti) =>
+        holderOf(request, jti),
+      );
+    };
   return {
     async requireMember(request) {
       request.member = await memberOf(tokens, bearer(request));
     },
-    requireEntry: (offerOf) => async (request) => {
-      const offer = offerOf(request);
-      if (entries !== undefined)
-        request.entry = await entries.admit(offer, entryTokens(request, offer), holder(request));
+    requireRole: (wanted) => async (request) => {
+      if (roles.indexOf(memberIn(request).role) < roles.indexOf(wanted)) throw new AppError('role-required');
     },
+    requireEntry: (offerOf) => entryFor(offerOf, (request) => memberIn(request).id),
+    requireTechnicalEntry: (offerOf) => entryFor(offerOf, (_request, jti) => technicalHolder(jti)),
   };
 }
 
@@ -62,10 +80,6 @@ export async function memberOf(tokens: AccessTokens, token: string | undefined):
 export function memberIn(request: FastifyRequest): Member {
   if (request.member === null) throw new AppError('login-required');
   return request.member;
-}
-
-function holder(request: FastifyRequest): string {
-  return memberIn(request).id;
 }
 
 function bearer(request: FastifyRequest): string | undefined {

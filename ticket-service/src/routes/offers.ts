@@ -6,12 +6,12 @@ import type { OfferCatalog } from '../offers/offer-catalog.ts';
 import type { StockSource } from '../offers/stock-counts.ts';
 import { type StockStreams, stockAnswer } from '../offers/stock-streams.ts';
 
-const OfferId = Type.Object({ id: Type.String({ pattern: '^[1-9][0-9]{0,8}$', examples: ['1'] }) });
+export const OfferId = Type.Object({ id: Type.String({ pattern: '^[1-9][0-9]{0,8}$', examples: ['1'] }) });
 
 const nullable = (schema: ReturnType<typeof Type.Integer> | ReturnType<typeof Type.String>) =>
   Type.Union([schema, Type.Null()]);
 
-const OfferAnswer = Type.Object(
+export const OfferAnswer = Type.Object(
   {
     id: Type.Integer(),
     kind: Type.String({ description: '`pool`, `seats` or `nights`' }),
@@ -64,7 +64,7 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
         response: { 200: Type.Object({ offers: Type.Array(OfferAnswer) }) },
       },
     },
-    () => ({ offers: catalog.list().map(offerAnswer) }),
+    () => ({ offers: catalog.listOnSale().map(offerAnswer) }),
   );
 
   app.get<{ Params: Static<typeof OfferId> }>(
@@ -77,7 +77,7 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
         response: { 200: OfferAnswer, ...problems('bad-request', 'unknown-offer') },
       },
     },
-    ({ params }) => offerAnswer(catalog.get(Number(params.id))),
+    ({ params }) => offerAnswer(catalog.onSale(Number(params.id))),
   );
 
   app.get<{ Params: Static<typeof OfferId> }>(
@@ -116,7 +116,7 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
   );
 }
 
-function offerAnswer(offer: Offer): Static<typeof OfferAnswer> {
+export function offerAnswer(offer: Offer): Static<typeof OfferAnswer> {
   const { id, kind, title, capacity, priceMinor, currency, rooms, perEntry, perMember } = offer;
   const price = { minor: priceMinor, currency };
   return { id, kind, title, capacity, price, rooms: [...rooms], perEntry, perMember };

@@ -3,35 +3,91 @@ import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import { type OrderRecord, orderStates } from '@ropeline/core/stock/order-record.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import type { Member } from '../members/access-tokens.ts';
 import type { Offer } from '../offers/offer.ts';
 import type { OfferCatalog } from '../offers/offer-catalog.ts';
 import type { OrderDesk } from '../orders/order-desk.ts';
 import type { Found, OrderLookup } from '../orders/order-lookup.ts';
 import type { OrderSaga } from '../orders/order-saga.ts';
 import type { CancelOutcome, PayOutcome } from '../orders/outcomes.ts';
+import type { WantedUnits } from '../orders/wanted-units.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
 
-const OrderWish = Type.Object(
+const offerId = Type.Integer({ minimum: 1, maximum: 2_147_483_647 });
+const night = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: "A date in the hotel's zone" });
+const closed = { additionalProperties: false } as const;
+
+/** One of the three, as the offer's kind asks for. */
+const OrderWish = Type.Union(
+  [
+    Type.Object({ offerId, quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }) }, closed),
+    Type.Object(
+      {
+        offerId,
+        seats: Type.Array(Type.String({ minLength: 1, maxLength: 16 }), { minItems: 1, maxItems: 100 }),
+      },
+      closed,
+    ),
+    Type.Object({ offerId, from: night, to: night }, closed),
+  ],
   {
-    offerId: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
-    quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    examples: [
+      { offerId: 1, quantity: 2 },
+      { offerId: 2, seats: ['A1', 'A2'] },
+      { offerId: 3, from: '2026-12-30', to: '2027-01-02' },
+    ],
   },
-  { additionalProperties: false, examples: [{ offerId: 1, quantity: 2 }] },
 );
 
-const OrderAnswer = Type.Object({
-  orderId: Type.String(),
-  offerId: Type.Integer(),
-  state: Type.Enum(orderStates),
-  units: Type.Integer({ description: 'How many, of a `pool` offer' }),
-  amount: Type.Object({ minor: Type.Integer(), currency: Type.String() }),
-  holdUntil: Type.Integer({
-    description: 'Unix ms; of RESERVED orders, when the units come free unless paid',
-  }),
-  createdAt: Type.Integer({ description: 'Unix ms' }),
-  version: Type.Integer({ description: 'Grows by one with every change' }),
-});
+const OrderAnswer = Type.Object(
+  {
+    orderId: Type.String(),
+    offerId: Type.Integer(),
+    state: Type.Enum(orderStates),
+    units: Type.Union([Type.Integer(), Type.Array(Type.String())], {
+      description: 'How many, of a `pool`; which, of `seats` and `nights`',
+    }),
+    amount: Type.Object({ minor: Type.Integer(), currency: Type.String() }),
+    holdUntil: Type.Integer({
+      description: 'Unix ms; of RESERVED orders, when the units come free unless paid',
+    }),
+    createdAt: Type.Integer({ description: 'Unix ms' }),
+    version: Type.Integer({ description: 'Grows by one with every change' }),
+  },
+  {
+    examples: [
+      {
+        orderId: '019a9d3c-5b1e-7f00-8a21-6d2c5e9b3f02',
+        offerId: 1,
+        state: 'RESERVED',
+        units: 2,
+        amount: { minor: 100_000, currency: 'KRW' },
+        holdUntil: 1_795_272_300_000,
+        createdAt: 1_795_272_000_000,
+        version: 1,
+      },
+    ],
+  },
+);
+
+/** No body is as good as an empty one: what is charged is asked for only where the provider needs it. */
+const PayWish = Type.Union(
+  [
+    Type.Object({
+      paymentMethod: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 200,
+          pattern: '^[\\x21-\\x7e]+$',
+          description: "What is charged, in the provider's words: Stripe needs the id of a PaymentMethod",
+        }),
+      ),
+    }),
+    Type.Null(),
+  ],
+  { examples: [{ paymentMethod: 'pm_1Pgc79B7WZ01zgkW' }] },
+);
 
 /** Not `format: 'uuid'`: that takes `urn:uuid:...` too, which Postgres refuses. */
 const OrderId = Type.Object({
@@ -68,7 +124,14 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
           201: OrderAnswer,
           ...problems(
             ...(['bad-request', 'idempotency-key-required', 'login-required', 'entry-required'] as const),
-            ...(['entry-bound', 'entry-wrong-room', 'unknown-offer', 'sold-out', 'all-held'] as const),
+            ...([
+              'entry-bound',
+              'entry-wrong-room',
+              'unknown-offer',
+              'sold-out',
+              'all-held',
+              'taken',
+            ] as const),
             ...(['limit-reached', 'hold-lost', 'idempotency-mismatch', 'not-ready', 'unavailable'] as const),
           ),
         },
@@ -78,7 +141,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       const { kind, order } = await desk.place({
         offer: offerOf(request),
         memberId: memberIn(request).id,
-        quantity: request.body.quantity,
+        wanted: wantedIn(request.body),
         entry: request.entry?.jti,
         idempotencyKey: idempotencyKey(request),
       });
@@ -94,7 +157,10 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         tags: ['orders'],
         summary: `The member's newest ${mostListed} orders`,
         security: security.member,
-        response: { 200: Type.Object({ orders: Type.Array(OrderAnswer) }), ...problems('login-required') },
+        response: {
+          200: Type.Object({ orders: Type.Array(OrderAnswer) }),
+          ...problems('login-required', 'unavailable'),
+        },
       },
     },
     async (request) => {
@@ -112,13 +178,16 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         summary: 'One order of the member',
         security: security.member,
         params: OrderId,
-        response: { 200: OrderAnswer, ...problems('bad-request', 'login-required', 'unknown-order') },
+        response: {
+          200: OrderAnswer,
+          ...problems('bad-request', 'login-required', 'unknown-order', 'hold-lost', 'unavailable'),
+        },
       },
     },
-    async (request) => orderAnswer(own(request, await lookup.find(orderIdIn(request))).order),
+    async (request) => orderAnswer((await own(request, await lookup.find(orderIdIn(request)))).order),
   );
 
-  app.post<{ Params: Static<typeof OrderId> }>(
+  app.post<{ Params: Static<typeof OrderId>; Body: Static<typeof PayWish> | undefined }>(
     '/api/orders/:id/pay',
     {
       preHandler: auth.requireMember,
@@ -128,6 +197,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         description: '202 while it is not known whether the payment went through: ask again.',
         security: security.member,
         params: OrderId,
+        body: PayWish,
         response: {
           200: OrderAnswer,
           202: OrderAnswer,
@@ -145,8 +215,8 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       },
     },
     async (request, reply) => {
-      const { order, inRedis } = own(request, await lookup.findToChange(orderIdIn(request)));
-      return answerPay(await saga.pay(order, inRedis), reply);
+      const { order } = await own(request, await lookup.findToChange(orderIdIn(request)));
+      return answerPay(await saga.pay(order, request.body?.paymentMethod), reply);
     },
   );
 
@@ -157,6 +227,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       schema: {
         tags: ['orders'],
         summary: 'Give an order back; a paid one is refunded',
+        description: 'For its member, and for the host of its offer.',
         security: security.member,
         params: OrderId,
         response: {
@@ -169,21 +240,31 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
       },
     },
     async (request) => {
-      const { order, inRedis } = own(request, await lookup.findToChange(orderIdIn(request)));
+      const found = await lookup.findToChange(orderIdIn(request));
+      const { order, inRedis } = isHostOf(memberIn(request), found) ? found : await own(request, found);
       return orderAnswer(cancelled(await saga.cancel(order, inRedis)));
     },
   );
+
+  function isHostOf({ id, role }: Member, found: Found | undefined): found is Found {
+    if (found === undefined || role === 'member') return false;
+    return role === 'admin' || catalog.find(found.order.offerId)?.hostId === id;
+  }
+
+  /** Somebody else's order is as unknown as one that does not exist. */
+  async function own(request: FastifyRequest, found: Found | undefined): Promise<Found> {
+    if (found?.order.memberId === memberIn(request).id) return found;
+    const isLost = found === undefined && (await lookup.wasLost(orderIdIn(request)));
+    throw new AppError(isLost ? 'hold-lost' : 'unknown-order');
+  }
+}
+
+function wantedIn({ offerId: _, ...wanted }: Static<typeof OrderWish>): WantedUnits {
+  return wanted;
 }
 
 function orderIdIn({ params }: FastifyRequest): string {
   return (params as Static<typeof OrderId>).id.toLowerCase();
-}
-
-/** Somebody else's order is as unknown as one that does not exist. */
-function own(request: FastifyRequest, found: Found | undefined): Found {
-  if (found === undefined || found.order.memberId !== memberIn(request).id)
-    throw new AppError('unknown-order');
-  return found;
 }
 
 function answerPay(outcome: PayOutcome, reply: FastifyReply): FastifyReply {
@@ -194,6 +275,8 @@ function answerPay(outcome: PayOutcome, reply: FastifyReply): FastifyReply {
       return reply.code(202).header('retry-after', '1').send(orderAnswer(outcome.order));
     case 'declined':
       throw new AppError('payment-declined');
+    case 'method-required':
+      throw new AppError('bad-request', { detail: 'paymentMethod: what is to be charged' });
     case 'unavailable':
       throw new AppError('payment-unavailable', { retryAfterSeconds: 2 });
     case 'hold-expired':
@@ -232,5 +315,9 @@ function idempotencyKey({ headers }: FastifyRequest): string {
 function orderAnswer(order: OrderRecord): Static<typeof OrderAnswer> {
   const { orderId, offerId, state, units, amountMinor, currency, holdUntil, createdAt, version } = order;
   const amount = { minor: amountMinor, currency };
-  return { orderId, offerId, state, units: Number(units), amount, holdUntil, createdAt, version };
+  return { orderId, offerId, state, units: unitsAnswer(units), amount, holdUntil, createdAt, version };
+}
+
+function unitsAnswer(units: string): number | string[] {
+  return /^\d+$/.test(units) ? Number(units) : units.split(',');
 }

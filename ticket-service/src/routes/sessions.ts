@@ -8,11 +8,11 @@ import type { OpenSession, Sessions } from '../members/sessions.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
 import { perMinute } from '../plugins/rate-limits.ts';
+import { storedText } from './text-schema.ts';
 
 export const Credentials = Type.Object(
   {
-    // Any text that Postgres can compare: it has no zero byte.
-    id: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$' }),
+    id: storedText({ minLength: 1, maxLength: 64 }),
     password: Type.String({ minLength: 1, maxLength: 128 }),
   },
   { additionalProperties: false, examples: [{ id: 'testuser1', password: 'qwer1234' }] },

@@ -11,12 +11,43 @@ const Move = Type.Object(
 );
 type Move = Static<typeof Move>;
 
+const count = Type.Integer();
+const answers = {
+  get: Type.Object(
+    { product_id: count, quantity: count, reserved: count },
+    { examples: [{ product_id: 1, quantity: 100, reserved: 3 }] },
+  ),
+  reserve: Type.Object(
+    { status: Type.Literal('reserved'), reserved: count },
+    { examples: [{ status: 'reserved', reserved: 3 }] },
+  ),
+  confirm: Type.Object(
+    { status: Type.Literal('confirmed'), remaining: count },
+    { examples: [{ status: 'confirmed', remaining: 97 }] },
+  ),
+  cancel: Type.Object(
+    { status: Type.Literal('cancelled'), released: count },
+    { examples: [{ status: 'cancelled', released: 1 }] },
+  ),
+};
+const NotFound = Type.Object({ error: Type.String() }, { examples: [{ error: 'not found' }] });
+const TooMany = Type.Object(
+  { error: Type.String(), available: count, requested: count },
+  { examples: [{ error: 'insufficient stock', available: 0, requested: 1 }] },
+);
+
 /**
  * The stock API of a replaced system: anonymous, and its refusals are `{error}`, not problems. Must be registered
  * where JSON is read whatever the Content-Type says.
  */
 export function sourceStockRoutes(app: FastifyInstance, products: Products): void {
-  const schema = (summary: string, body: object) => ({ tags: ['source'], summary, body });
+  const schema = (what: keyof typeof answers, summary: string, body: object) => ({
+    ...{ tags: ['source'], summary, body },
+    response: {
+      ...{ 200: answers[what], 404: NotFound },
+      ...(what === 'reserve' || what === 'confirm' ? { 409: TooMany } : {}),
+    },
+  });
 
   // A plugin of its own, for its answers to errors.
   void app.register(async (routes) => {
@@ -30,7 +61,7 @@ export function sourceStockRoutes(app: FastifyInstance, products: Products): voi
 
     routes.post<{ Body: Static<typeof Get> }>(
       '/api/stock/get',
-      { schema: schema('Stock API: what there is', Get) },
+      { schema: schema('get', 'Stock API: what there is', Get) },
       async ({ body }, reply) => {
         const stock = await products.read(body.product_id);
         if (stock === undefined) return notFound(reply);
@@ -41,7 +72,7 @@ export function sourceStockRoutes(app: FastifyInstance, products: Products): voi
 
     routes.post<{ Body: Move }>(
       '/api/stock/reserve',
-      { schema: schema('Stock API: reserve', Move) },
+      { schema: schema('reserve', 'Stock API: reserve', Move) },
       async ({ body }, reply) => {
         const outcome = await products.reserve(body.product_id, body.quantity);
         if (outcome.kind === 'unknown') return notFound(reply);
@@ -52,7 +83,7 @@ export function sourceStockRoutes(app: FastifyInstance, products: Products): voi
 
     routes.post<{ Body: Move }>(
       '/api/stock/confirm',
-      { schema: schema('Stock API: sell what was reserved', Move) },
+      { schema: schema('confirm', 'Stock API: sell what was reserved', Move) },
       async ({ body }, reply) => {
         const outcome = await products.confirm(body.product_id, body.quantity);
         if (outcome.kind === 'unknown') return notFound(reply);
@@ -64,7 +95,7 @@ export function sourceStockRoutes(app: FastifyInstance, products: Products): voi
 
     routes.post<{ Body: Move }>(
       '/api/stock/cancel',
-      { schema: schema('Stock API: release what was reserved', Move) },
+      { schema: schema('cancel', 'Stock API: release what was reserved', Move) },
       async ({ body }, reply) => {
         const outcome = await products.cancel(body.product_id, body.quantity);
         if (outcome.kind === 'unknown') return notFound(reply);

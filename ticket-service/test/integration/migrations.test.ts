@@ -53,10 +53,23 @@ describe('seeding', () => {
       { role: 'member', n: 9_001 },
     ]);
     const { rows: offers } = await pool.query(
-      'select offer_id, title, capacity, rooms, stock_room from offers',
+      'select offer_id, title, capacity, rooms, stock_room from offers where offer_id = 1',
     );
     expect(offers).toEqual([
       { offer_id: 1, title: 'changed by the host', capacity: 1_000, rooms: ['demo'], stock_room: 'demo' },
+    ]);
+    const { rows: sources } = await pool.query(
+      `select source_offers.kind, count(*)::int as n, min(source_id) as first, max(source_id) as last,
+         sum(capacity)::int as units, bool_and(rooms = '{demo}') as in_demo,
+         (select count(*)::int from seats where offer_id = any(array_agg(offers.offer_id))) as seats
+       from source_offers join offers using (offer_id) group by 1 order by 1`,
+    );
+    const nights = 36_525;
+    expect(sources).toEqual([
+      { kind: 'coupon', n: 1, first: 104, last: 104, units: 10_000, in_demo: true, seats: 0 },
+      { kind: 'musical', n: 200, first: 1, last: 200, units: 28_000, in_demo: true, seats: 28_000 },
+      { kind: 'room', n: 10, first: 1, last: 10, units: 10 * nights, in_demo: true, seats: 0 },
+      { kind: 'ticket', n: 1, first: 1, last: 1, units: 1_000, in_demo: true, seats: 0 },
     ]);
     const { rows: products } = await pool.query('select product_id, quantity from products order by 1');
     expect(products).toEqual([

@@ -7,6 +7,12 @@ import { OrderRows } from '../../src/orders/order-rows.ts';
 import { PaymentRows } from '../../src/payments/payment-rows.ts';
 import { openShop, type Shop } from '../support/shop.ts';
 
+/** The epoch that the shop's orders come from. */
+async function lifeOf(shop: Shop): Promise<() => string> {
+  const { rows } = await shop.pool.query<{ epoch: string }>('select epoch from stock_life');
+  return () => rows[0]?.epoch ?? '';
+}
+
 const codeOf = ({ status, body }: { status: number; body: Record<string, unknown> }) => [
   status,
   body['code'],
@@ -120,9 +126,39 @@ it('waits until Postgres has heard of the release of the units, instead of faili
   const pool = cleanedUp(new pg.Pool({ connectionString: shop.running.databaseUrl, max: 1 }), (it) =>
     it.end(),
   );
-  const begun = new PaymentRows(pool).begin({ ...second, idempotencyKey: 'k2' });
+  const begun = new PaymentRows(pool, await lifeOf(shop)).begin({ ...second, idempotencyKey: 'k2' });
   await until(() => pool.totalCount === 1 && pool.idleCount === 1);
   expect(await rows.read(second.orderId)).toBeUndefined();
   await shop.pool.query("update orders set state = 'CANCELLED', version = 4 where order_id = $1", [first]);
   expect(await begun).toMatchObject({ kind: 'written', row: { fresh: true, state: 'pending' } });
 });
+
+it('settles by itself what nobody asks for any more, with the same attempt', async () => {
+  const shop = await openShop();
+  await shop.behave({ hangShare: 1 });
+  const token = await shop.join();
+  const orderIds = await Promise.all([1, 2, 3].map(() => reserved(shop, token)));
+  await Promise.all(orderIds.map((orderId) => shop.pay(token, orderId)));
+  await shop.behave({ hangShare: 0 });
+  await shop.pool.query(`update payments set updated_at = updated_at - interval '1 minute'`);
+  await until(async () => {
+    const orders = await Promise.all(orderIds.map((id) => shop.get(token, `/api/orders/${id}`)));
+    return orders.every(({ body }) => body['state'] === 'COMPLETED');
+  });
+  expect(await shop.charges()).toMatchObject({ paid: 3 });
+  for (const orderId of orderIds) expect(await payments(shop, orderId)).toEqual([[1, 'paid']]);
+}, 30_000);
+
+it('owes back the money of an order that was over before its payment was known', async () => {
+  const shop = await openShop();
+  const token = await shop.join();
+  const orderId = await reserved(shop, token);
+  await shop.pay(token, orderId);
+  await shop.cancel(token, orderId);
+  await shop.pool.query(
+    `update payments set state = 'unknown', updated_at = updated_at - interval '1 minute' where order_id = $1`,
+    [orderId],
+  );
+  await until(async () => (await payments(shop, orderId))[0]?.[1] === 'refund-due');
+  expect(await shop.charges()).toMatchObject({ paid: 1 });
+}, 20_000);

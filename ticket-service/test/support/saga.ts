@@ -1,4 +1,5 @@
 import { createLog } from '@ropeline/core/log.ts';
+import type { ChargeOutcome, PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
@@ -10,7 +11,6 @@ import { OrderRows } from '../../src/orders/order-rows.ts';
 import { OrderSaga } from '../../src/orders/order-saga.ts';
 import { StockOrders } from '../../src/orders/stock-orders.ts';
 import { PaymentRows } from '../../src/payments/payment-rows.ts';
-import type { ChargeOutcome, PaymentProvider } from '../../src/payments/provider.ts';
 import type { Shop } from './shop.ts';
 
 export type OneOfMany = {
@@ -40,14 +40,24 @@ export async function anotherSaga(
       (it) => it.stop(),
     );
     await gate.start();
-    return { redis, orders: new StockOrders(new Inventory({ gate, subscriber, log, offerIds: () => [] })) };
+    return {
+      redis,
+      gate,
+      orders: new StockOrders(new Inventory({ gate, subscriber, log, offers: () => [] })),
+    };
   };
-  const { orders } = await open();
+  const { orders, gate } = await open();
   const reading = await open();
   if (blind) reading.redis.disconnect();
   const lookup = new OrderLookup(reading.orders, new OrderRows(pool));
   return {
-    saga: new OrderSaga({ orders, lookup, payments: new PaymentRows(pool), provider, log }),
+    saga: new OrderSaga({
+      orders,
+      lookup,
+      payments: new PaymentRows(pool, () => gate.stock.epoch),
+      provider,
+      log,
+    }),
     find: async (orderId) => {
       const found = await lookup.find(orderId);
       if (found === undefined) throw new Error(`there is no order ${orderId}`);
@@ -65,7 +75,11 @@ export function slowProvider(): PaymentProvider & {
   const calls: ((outcome: ChargeOutcome) => void)[] = [];
   const called = (times: number) => until(() => calls.length >= times);
   return {
+    needsMethod: false,
     charge: () => new Promise((resolve) => calls.push(resolve)),
+    find: async () => ({ kind: 'unknown' }),
+    refund: async () => ({ kind: 'unknown' }),
+    close: async () => undefined,
     called,
     async answer(call, kind) {
       await called(call);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createLog } from '@ropeline/core/log.ts';
 import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
 import pg from 'pg';
+import { freePort } from '../../../scripts/services/free-port.ts';
 import { cleanedUp, freshDatabase } from '../../../testing/scope.ts';
 import { type SpawnedService, spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
@@ -23,9 +24,15 @@ export type Shop = {
   readonly get: (token: string, path: string) => Promise<Answer>;
   readonly stock: (offerId?: number) => Promise<Record<string, unknown>>;
   readonly behave: (behaviour: Record<string, number>) => Promise<void>;
+  /** Kills the payment provider as a crash would, and starts it again with its ledger. */
+  readonly crashPayments: () => Promise<void>;
+  /** The state of a charge in the provider's ledger; undefined when it has none. */
+  readonly charged: (reference: string) => Promise<string | undefined>;
   /** Lets Redis forget an order now, as it does a minute after it was written down. */
   readonly forget: (orderId: string) => Promise<void>;
   readonly charges: () => Promise<Record<string, unknown>>;
+  /** Of the payment provider. */
+  readonly ledgerFile: string;
 };
 
 /** Beside the demo's: 11 has three units, 12 is limited to two for each member, 13 has been on sale for two days. */
@@ -35,20 +42,44 @@ const insertOffers = `
     (12, 'pool', 'two each', 50, 999, 'EUR', '{demo}', 2, now()),
     (13, 'pool', 'old', 5, 10, 'KRW', '{demo}', null, now() - interval '2 days')`;
 
+type Options = {
+  readonly sourceSystems?: boolean;
+  /** A stock Redis that runs already. */
+  readonly redisUrl?: string;
+  /** The provider calls the shop back, signed with {@link callbackSecret}. */
+  readonly callbacks?: boolean;
+};
+export const callbackSecret = 'a secret of the callbacks, of 32 bytes or more';
+
 /** The ticket service with a payment provider of its own, for one test. */
-export async function openShop(env: Record<string, string> = {}): Promise<Shop> {
+export async function openShop(
+  env: Record<string, string> = {},
+  { callbacks = false, ...options }: Options = {},
+): Promise<Shop> {
   const folder = cleanedUp(mkdtempSync(join(tmpdir(), 'ropeline-shop-')), (path) =>
     rmSync(path, { recursive: true, force: true }),
   );
-  const payments: SpawnedService = await spawnService('payment-simulator/src/main.ts', 'PAYMENT_PORT', {
-    LEDGER_FILE: join(folder, 'ledger.jsonl'),
-  });
+  const ledgerFile = join(folder, 'ledger.jsonl');
+  const [port, paymentPort] = [String(await freePort()), String(await freePort())];
+  const callbackUrl = `http://127.0.0.1:${port}/api/webhooks/payments`;
+  const secret = { PAYMENT_CALLBACK_SECRET: callbackSecret };
+  const startPayments = (): Promise<SpawnedService> =>
+    spawnService('payment-simulator/src/main.ts', 'PAYMENT_PORT', {
+      PAYMENT_PORT: paymentPort,
+      LEDGER_FILE: ledgerFile,
+      ...(callbacks ? { PAYMENT_CALLBACK_URL: callbackUrl, ...secret } : {}),
+    });
+  let payments = await startPayments();
   const databaseUrl = await freshDatabase();
   const pool = cleanedUp(new pg.Pool({ connectionString: databaseUrl, max: 2 }), (it) => it.end());
   await runMigrations(databaseUrl, createLog('test', 'error'));
   await pool.query(insertOffers);
   const running = cleanedUp(
-    await startService({ databaseUrl, env: { PAYMENT_URL: payments.url, ...env } }),
+    await startService({
+      ...options,
+      databaseUrl,
+      env: { TICKET_PORT: port, PAYMENT_URL: payments.url, ...secret, ...env },
+    }),
     (it) => it.stop(),
   );
   const tokens = new Map<string, string>();
@@ -78,6 +109,15 @@ export async function openShop(env: Record<string, string> = {}): Promise<Shop> 
         body: JSON.stringify(behaviour),
       });
     },
+    async crashPayments() {
+      await payments.kill();
+      payments = await startPayments();
+    },
+    async charged(reference) {
+      const response = await fetch(`${payments.url}/charges?reference=${encodeURIComponent(reference)}`);
+      const { state } = (await response.json()) as { state?: string };
+      return response.status === 404 ? undefined : state;
+    },
     async forget(orderId) {
       const redis = connectRedis(running.redisUrl, { name: 'test', log: createLog('test', 'error') });
       await untilReady(redis);
@@ -87,6 +127,7 @@ export async function openShop(env: Record<string, string> = {}): Promise<Shop> 
       });
       redis.disconnect();
     },
+    ledgerFile,
     charges: async () => (await (await fetch(`${payments.url}/ledger`)).json()) as Record<string, unknown>,
   };
 }

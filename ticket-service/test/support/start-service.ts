@@ -25,6 +25,8 @@ type Options = {
   readonly databaseUrl?: string;
   /** Fewer members make a test quicker. */
   readonly members?: number;
+  /** With what the replaced systems sold: 200 musicals and all. */
+  readonly sourceSystems?: boolean;
 };
 
 /**
@@ -37,7 +39,8 @@ export async function startService(options: Options = {}): Promise<RunningServic
   const databaseUrl = options.databaseUrl ?? (await freshDatabase());
   const log = createLog('ticket-service-test', 'error');
   await runMigrations(databaseUrl, log);
-  await seedDemo({ databaseUrl, log, members: options.members ?? 20 });
+  const { members = 20, sourceSystems = false } = options;
+  await seedDemo({ databaseUrl, log, members, sourceSystems });
   const config = loadConfig({
     DATABASE_URL: databaseUrl,
     TICKET_REDIS_URL: redisUrl,
@@ -49,7 +52,7 @@ export async function startService(options: Options = {}): Promise<RunningServic
     ...options.env,
   });
   const service = await createTicketService(config, log);
-  const url = await service.http.listen({ host: '127.0.0.1', port: 0 });
+  const url = await service.http.listen({ host: '127.0.0.1', port: config.port });
   return {
     service,
     url,

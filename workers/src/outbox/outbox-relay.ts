@@ -60,6 +60,9 @@ export class OutboxRelay {
         failing = true;
         await this.#pause(pauseMs);
         await stock.reopen().catch(() => false);
+        // Of another life ranges are numbered anew; that of this one is handed on twice at worst.
+        this.#handedOn = 0;
+        this.#last = '0-0';
       }
     }
   }

@@ -47,7 +47,7 @@ export async function startPartition(options: Options): Promise<PartitionPipelin
     name,
     async ({ data }) => {
       if (!Value.Check(OutboxRangeJob, data)) throw new UnrecoverableError('not a range of the outbox');
-      await persistRange({ stock, pool, metrics, chunkEntries }, data);
+      await persistRange({ stock, pool, metrics, log, chunkEntries }, data);
     },
     {
       ...shared,

@@ -7,6 +7,7 @@ import {
   type StreamId,
   streamIdText,
 } from '@ropeline/core/jobs/stream-id.ts';
+import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import { readWatermark } from '@ropeline/core/postgres/watermarks.ts';
 import { forgetPersisted } from '@ropeline/core/stock/holds.ts';
@@ -19,6 +20,7 @@ type Deps = {
   readonly stock: StockClient;
   readonly pool: Pool;
   readonly metrics: WorkersMetrics;
+  readonly log: Logger;
   /** Most entries in one transaction. */
   readonly chunkEntries: number;
 };
@@ -30,19 +32,27 @@ type Deps = {
  * do it now; the job is then tried again.
  */
 export async function persistRange(deps: Deps, range: OutboxRangeJob): Promise<void> {
-  const { stock, pool, metrics, chunkEntries } = deps;
+  const { stock, pool, metrics, log, chunkEntries } = deps;
   const { partition } = range;
   const last = parseStreamId(range.last);
   let from = earlier(parseStreamId(range.first), after(await readWatermark(pool, partition)));
+  const { epoch } = stock;
   for (;;) {
     const entries = await readEntries(stock, partition, from, last, chunkEntries);
     const end = entries.at(-1)?.id;
     if (end === undefined) break;
     const timed = metrics.chunkSeconds.startTimer();
-    const { rows, letters, over } = await persistChunk(pool, { partition, entries, last: end });
+    const { rows, letters, refused, over } = await persistChunk(pool, {
+      epoch,
+      partition,
+      entries,
+      last: end,
+    });
     timed();
     metrics.rows.inc(rows);
     metrics.refused.inc(letters);
+    for (const [correlationId, error] of refused)
+      log.warn({ correlationId, error }, 'order refused by Postgres: a dead letter');
     await forgetPersisted(stock, partition, over);
     from = after(end);
     if (entries.length < chunkEntries) break;

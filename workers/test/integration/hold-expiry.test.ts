@@ -23,7 +23,7 @@ test('a hold that ran out is expired by the workers: the unit is free in Redis a
     [
       ...[keys.epoch, keys.holds, keys.outbox],
       ...[short, long].flatMap((order) => [
-        ...[keys.offer(1), keys.members(1), keys.entryUnits(1, '')],
+        ...[keys.offer(1), keys.units(1), keys.members(1), keys.entryUnits(1, '')],
         keys.idempotency(1, order.memberId, order.idempotencyKey),
         ...[keys.memberOrders(order.memberId), keys.order(order.orderId)],
       ]),
@@ -31,7 +31,7 @@ test('a hold that ran out is expired by the workers: the unit is free in Redis a
     [
       ...[1_000, 86_400_000],
       ...[short, long].flatMap((order) => [
-        ...[order.orderId, 1, order.memberId, 1, order.amountMinor, order.currency, ''],
+        ...[order.orderId, 1, order.memberId, 1, 1, order.amountMinor, order.currency, ''],
         ...[order.idempotencyKey, order.bodyHash, order === short ? 400 : 300_000, 0, 0],
       ]),
     ],

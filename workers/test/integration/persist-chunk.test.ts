@@ -16,7 +16,15 @@ function persist(pool: Pool, ...orders: readonly OrderRecord[]): Promise<ChunkRe
     sequence += 1;
     return { kind: 'order', id: { ms: 1, seq: sequence }, order };
   });
-  return persistChunk(pool, { partition: 0, entries, last: { ms: 1, seq: sequence } });
+  return persistChunk(pool, { epoch: 'e1', partition: 0, entries, last: { ms: 1, seq: sequence } });
+}
+
+/** Versions of which there is an event. */
+async function told(pool: Pool): Promise<readonly number[]> {
+  const { rows } = await pool.query<{ version: number }>(
+    `select version from events where aggregate = 'order' order by version`,
+  );
+  return rows.map(({ version }) => version);
 }
 
 const reserved = anOrder();
@@ -43,6 +51,7 @@ describe("an order's transitions end in its last state", () => {
     for (const chunk of chunks) await persist(pool, ...chunk);
     expect(await storedOrders(pool)).toEqual([{ orderId: reserved.orderId, version: 3, state: 'COMPLETED' }]);
     expect(await takenOf(pool)).toBe(1);
+    expect(await told(pool)).toEqual([1, 2, 3]);
   });
 
   test('with every field and time as it was', async () => {
@@ -95,6 +104,7 @@ describe('the count of an offer', () => {
     await Promise.all(
       lanes.map((lane, partition) =>
         persistChunk(pool, {
+          epoch: 'e1',
           partition,
           entries: lane.map((order, at) => ({ kind: 'order', id: { ms: 1, seq: at }, order })),
           last: { ms: 1, seq: 999 },
@@ -108,7 +118,9 @@ describe('the count of an offer', () => {
   test('cannot be passed by hand either', async () => {
     const pool = await shop(1);
     await persist(pool, reserved);
-    await expect(pool.query('update orders set quantity = 2')).rejects.toThrow('offers_never_oversold');
+    await expect(pool.query(`update orders set quantity = 2, units = '2'`)).rejects.toThrow(
+      'offers_never_oversold',
+    );
     expect(await takenOf(pool)).toBe(1);
     await pool.query('delete from orders');
     expect(await takenOf(pool)).toBe(0);
@@ -167,7 +179,7 @@ describe('poison', () => {
   test('that is an unreadable entry is dead at once and keeps its fields', async () => {
     const pool = await shop(1);
     const entry: OutboxEntry = { kind: 'unreadable', id: { ms: 5, seq: 1 }, fields: { orderId: 'x\0' } };
-    await persistChunk(pool, { partition: 3, entries: [entry], last: entry.id });
+    await persistChunk(pool, { epoch: 'e1', partition: 3, entries: [entry], last: entry.id });
     const [letter] = await listDeadLetters(pool, { all: false, limit: 10 });
     expect(letter).toMatchObject({ queue: 'outbox-3', subject: '5-1', nextTryAt: null });
     expect(letter?.payload).toEqual({ orderId: 'x\ufffd' });
@@ -197,6 +209,7 @@ describe('a dead letter', () => {
     expect((await storedOrders(pool)).find(({ orderId }) => orderId === next.orderId)?.state).toBe(
       'RESERVED',
     );
+    expect(await told(pool)).toEqual([1, 1, 2]);
   });
 
   test('is settled without effect when a higher version was written', async () => {
@@ -227,4 +240,85 @@ describe('a dead letter', () => {
     expect(await takenOf(pool)).toBe(1);
     expect(await listDeadLetters(pool, { all: false, limit: 1 })).toEqual([]);
   });
+});
+
+describe('units with names', () => {
+  const seats = async (pool: Awaited<ReturnType<typeof shop>>): Promise<void> => {
+    await pool.query(
+      `insert into offers (offer_id, kind, title, capacity, price_minor, currency) values (7, 'seats', 'a hall', 3, 1, 'KRW')`,
+    );
+    await pool.query(
+      `insert into seats (offer_id, seat, section, price_minor, at)
+       select 7, 'A' || n, 'stalls', 100, n from generate_series(1, 3) n`,
+    );
+  };
+  const ownersOf = async (pool: Awaited<ReturnType<typeof shop>>): Promise<Record<string, string>> => {
+    const { rows } = await pool.query<{ unit: string; order_id: string }>(
+      'select unit, order_id from order_units where offer_id = 7',
+    );
+    return Object.fromEntries(rows.map(({ unit, order_id }) => [unit, order_id]));
+  };
+  const seated = (units: string) => anOrder({ offerId: 7, units, quantity: units.split(',').length });
+
+  test('belong to one order each: a second one is poison, whoever writes it', async () => {
+    const pool = await shop(1);
+    await seats(pool);
+    const [first, second] = [seated('A1,A2'), seated('A2')];
+    expect(await persist(pool, first)).toMatchObject({ rows: 1, letters: 0 });
+    expect(await persist(pool, second)).toMatchObject({ rows: 0, letters: 1 });
+    expect(await ownersOf(pool)).toEqual({ A1: first.orderId, A2: first.orderId });
+    await expect(pool.query(`update orders set units = 'A1,A3'`)).resolves.toBeDefined();
+  });
+
+  test('go from one order to the next within a chunk, twice and in the wrong order', async () => {
+    const pool = await shop(1);
+    await seats(pool);
+    const first = seated('A1,A3');
+    const second = seated('A3');
+    const gone = moved(first, 'CANCELLED');
+    await persist(pool, first);
+    await persist(pool, second, gone, first);
+    await persist(pool, second, gone, first);
+    expect(await ownersOf(pool)).toEqual({ A3: second.orderId });
+  });
+
+  test('must be units of the offer', async () => {
+    const pool = await shop(1);
+    await seats(pool);
+    expect(await persist(pool, seated('Z9'))).toMatchObject({ rows: 0, letters: 1 });
+  });
+
+  test('of a stay lie within the nights for sale, and stays may touch', async () => {
+    const pool = await shop(1);
+    await pool.query(
+      `insert into offers (offer_id, kind, title, capacity, price_minor, currency, first_night, end_of_nights)
+       values (8, 'nights', 'a room', 31, 1, 'KRW', '2026-12-01', '2027-01-01')`,
+    );
+    const stay = (...nights: readonly string[]) =>
+      anOrder({ offerId: 8, units: nights.join(','), quantity: nights.length });
+    expect(await persist(pool, stay('2026-12-30', '2026-12-31'))).toMatchObject({ rows: 1, letters: 0 });
+    expect(await persist(pool, stay('2026-12-29'))).toMatchObject({ rows: 1, letters: 0 });
+    expect(await persist(pool, stay('2026-12-31', '2027-01-01'))).toMatchObject({ rows: 0, letters: 1 });
+    expect(await persist(pool, stay('2027-01-01'))).toMatchObject({ rows: 0, letters: 1 });
+  });
+});
+
+test('every version of an order that Postgres refuses is a letter, and an event once it is settled', async () => {
+  const pool = await shop(0);
+  expect(await persist(pool, reserved, paying)).toMatchObject({ rows: 0, letters: 2 });
+  expect(await told(pool)).toEqual([]);
+  await pool.query('update offers set capacity = 1');
+  for (const { id } of await listDeadLetters(pool, { all: false, limit: 10 })) {
+    expect(await tryLetter(pool, id)).toMatchObject({ kind: 'settled' });
+  }
+  expect(await told(pool)).toEqual([1, 2]);
+  expect(await storedOrders(pool)).toMatchObject([{ version: 2, state: 'PAYING' }]);
+});
+
+test('a chunk of another life of the stock is not written', async () => {
+  const pool = await shop(5);
+  await persist(pool, reserved);
+  await pool.query(`insert into stock_life (epoch) values ('e2')`);
+  await expect(persist(pool, paying)).rejects.toThrow('of another life');
+  expect(await storedOrders(pool)).toMatchObject([{ version: 1, state: 'RESERVED' }]);
 });

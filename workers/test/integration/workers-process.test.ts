@@ -37,7 +37,10 @@ async function keepSelling(
   more: () => boolean,
 ): Promise<readonly OrderRecord[]> {
   const last: OrderRecord[] = [];
+  const { outbox } = stock.stock.keysOf(partition);
   while (more()) {
+    // A shop is never quicker than its workers for long.
+    await until(async () => !more() || (await stock.redis.xlen(outbox)) < 1_000, 60_000);
     const batch = Array.from({ length: 20 }, () => anOrder({ orderId: newOrderId(partition) }));
     await append(stock, partition, ...batch);
     const paying = batch.map((order) => moved(order, 'PAYING', { attempt: 1 }));

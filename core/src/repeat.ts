@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@ropeline/core/log.ts';
+import type { Logger } from './log.ts';
 
 /** A chore that runs again and again until it is stopped. */
 export type Repeated = {

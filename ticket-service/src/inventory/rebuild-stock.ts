@@ -1,0 +1,179 @@
+import { emitOrderEvents } from '@ropeline/core/events/order-events.ts';
+import type { PoolClient } from '@ropeline/core/postgres/connect.ts';
+import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
+import { type OrderRecord, orderFields } from '@ropeline/core/stock/order-record.ts';
+import { partitionsOf, type Sharded, shareOf } from '@ropeline/core/stock/shards.ts';
+import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
+import { partitionOfEntry, type StockKeys } from '@ropeline/core/stock/stock-keys.ts';
+import { holderOfOrder } from '../entries/entry-guard.ts';
+import { decodeOrderRow, type OrderRow, orderColumns, selectOrders } from '../orders/order-rows.ts';
+
+type Offer = Sharded & { readonly capacity: number };
+type Taken = {
+  readonly offer_id: number;
+  readonly partition: number;
+  readonly member_id: string;
+  readonly held: string;
+  readonly sold: string;
+};
+
+const pageRows = 1_000;
+const keptMs = 86_400_000;
+
+/**
+ * Builds the stock anew from Postgres, in partitions that have no epoch yet, so that no script acts on half of it. Run
+ * under the lock that only one service can hold; whoever dies in the middle is followed by one that begins again.
+ *
+ * Units of RESERVED, PAYING and COMPLETED orders are taken; what the outbox had not brought to Postgres is void.
+ * A RESERVED order whose hold has run out meanwhile expires as any other. An order whose money is to go back, or went
+ * back, was cancelled though its cancellation was lost: it is cancelled here. Counters of the stock API are in Redis
+ * only and begin anew.
+ */
+export async function rebuildStock(client: PoolClient, stock: StockClient): Promise<void> {
+  for (const partition of stock.keys.keys()) await empty(stock, partition);
+  await client.query('delete from outbox_watermarks');
+  // What Postgres refused is void with the rest of what had not reached it.
+  await client.query('update dead_letters set next_try_at = null where redriven_at is null');
+  const { rows: cancelled } = await client.query<OrderRow>(cancelRefunded);
+  await emitOrderEvents(client, cancelled.map(decodeOrderRow));
+  const { rows: offers } = await client.query<Offer>('select offer_id as id, capacity, shards from offers');
+  await restoreCounts(client, stock, offers);
+  await restoreNames(client, stock, offers);
+  await restoreOrders(client, stock);
+}
+
+/** What survived of another life must not be mixed with this one; jobs only wake, and outboxes begin anew. */
+async function empty(stock: StockClient, partition: number): Promise<void> {
+  const prefix = stock.keysOf(partition).epoch.slice(0, -'epoch'.length);
+  let cursor = '0';
+  do {
+    const [next, keys] = await stock.redis.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', 1_000);
+    const ours = keys.filter((key) => !key.startsWith(`${prefix}jobs:`));
+    if (ours.length > 0) await stock.redis.unlink(...ours);
+    cursor = next;
+  } while (cursor !== '0');
+}
+
+async function restoreCounts(
+  client: PoolClient,
+  stock: StockClient,
+  offers: readonly Offer[],
+): Promise<void> {
+  const { rows } = await client.query<Taken>(takenByMember);
+  const byOffer = Map.groupBy(rows, ({ offer_id }) => offer_id);
+  for (const offer of offers) {
+    const partitions = partitionsOf(offer, stock.partitions);
+    const taken = byOffer.get(offer.id) ?? [];
+    const sum = (of: readonly Taken[], what: 'held' | 'sold'): number =>
+      of.reduce((total, row) => total + Number(row[what]), 0);
+    const free = offer.capacity - sum(taken, 'held') - sum(taken, 'sold');
+    for (const [at, partition] of partitions.entries()) {
+      const here = taken.filter((row) => row.partition === partition);
+      const [held, sold] = [sum(here, 'held'), sum(here, 'sold')];
+      const capacity = held + sold + shareOf(free, partitions.length, at);
+      const keys = stock.keysOf(partition);
+      const members = here.flatMap(({ member_id, ...row }) => [
+        member_id,
+        Number(row.held) + Number(row.sold),
+      ]);
+      await stock.redis.hset(keys.offer(offer.id), { capacity, held, sold });
+      for (let from = 0; from < members.length; from += 2 * pageRows)
+        await stock.redis.hset(keys.members(offer.id), ...members.slice(from, from + 2 * pageRows));
+    }
+  }
+}
+
+async function restoreNames(client: PoolClient, stock: StockClient, offers: readonly Offer[]): Promise<void> {
+  for (const offer of offers) {
+    const { rows } = await client.query<{ unit: string; order_id: string }>(
+      'select unit, order_id from order_units where offer_id = $1',
+      [offer.id],
+    );
+    const [partition = 0] = partitionsOf(offer, stock.partitions);
+    const key = stock.keysOf(partition).units(offer.id);
+    for (let from = 0; from < rows.length; from += pageRows) {
+      const page = rows.slice(from, from + pageRows);
+      await stock.redis.hset(key, ...page.flatMap(({ unit, order_id }) => [unit, order_id]));
+    }
+  }
+}
+
+/** Orders that can still move, and of the last day what repeats of a request are told by. */
+async function restoreOrders(client: PoolClient, stock: StockClient): Promise<void> {
+  let after = '00000000-0000-0000-0000-000000000000';
+  for (;;) {
+    const { rows } = await client.query<OrderRow>(
+      `${selectOrders}
+       where order_id > $1 and (state in ('RESERVED', 'PAYING') or created_at > now() - $2 * interval '1 ms')
+       order by order_id limit $3`,
+      [after, keptMs, pageRows],
+    );
+    const orders = rows.map(decodeOrderRow);
+    // Written by who began the payment; the outbox that would have told it may be lost.
+    await emitOrderEvents(
+      client,
+      orders.filter(({ state }) => state === 'PAYING'),
+    );
+    await Promise.all(
+      [...Map.groupBy(orders, ({ orderId }) => partitionOfOrder(orderId) ?? 0)].map(([partition, group]) =>
+        restorePage(stock, stock.keysOf(partition), group),
+      ),
+    );
+    await bindEntries(stock, orders);
+    const last = orders.at(-1);
+    if (last === undefined || rows.length < pageRows) return;
+    after = last.orderId;
+  }
+}
+
+async function restorePage(
+  stock: StockClient,
+  keys: StockKeys,
+  orders: readonly OrderRecord[],
+): Promise<void> {
+  const pipeline = stock.redis.pipeline();
+  for (const order of orders) {
+    const { orderId, offerId, memberId, entry, idempotencyKey, state, quantity } = order;
+    if (state === 'RESERVED' || state === 'PAYING')
+      pipeline.hset(keys.order(orderId), ...orderFields.flatMap((name) => [name, order[name]]));
+    if (state === 'RESERVED') pipeline.zadd(keys.holds, order.holdUntil, orderId);
+    pipeline.zadd(keys.memberOrders(memberId), order.createdAt, orderId);
+    pipeline.pexpire(keys.memberOrders(memberId), keptMs);
+    if (idempotencyKey !== '') {
+      const key = keys.idempotency(offerId, memberId, idempotencyKey);
+      pipeline.set(key, `${orderId} ${order.bodyHash}`, 'PX', keptMs);
+    }
+    if (entry !== '' && state !== 'CANCELLED' && state !== 'EXPIRED') {
+      pipeline.incrby(keys.entryUnits(offerId, entry), quantity);
+      pipeline.pexpire(keys.entryUnits(offerId, entry), keptMs);
+    }
+  }
+  for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+}
+
+async function bindEntries(stock: StockClient, orders: readonly OrderRecord[]): Promise<void> {
+  await Promise.all(
+    orders
+      .filter(({ entry }) => entry !== '')
+      .map((order) => {
+        const { entry } = order;
+        const keys = stock.keysOf(partitionOfEntry(entry, stock.partitions));
+        return stock.redis.set(keys.entry(entry), holderOfOrder(order), 'PX', keptMs, 'NX');
+      }),
+  );
+}
+
+/** The last byte of an order's id is its partition. */
+const takenByMember = `
+  select offer_id, get_byte(uuid_send(order_id), 15) as partition, member_id,
+    coalesce(sum(quantity) filter (where state <> 'COMPLETED'), 0) as held,
+    coalesce(sum(quantity) filter (where state = 'COMPLETED'), 0) as sold
+  from orders where taken > 0
+  group by 1, 2, 3`;
+
+const cancelRefunded = `
+  update orders set state = 'CANCELLED', version = version + 1, updated_at = now()
+  where state = 'COMPLETED' and exists (
+    select from payments where payments.order_id = orders.order_id and payments.attempt = orders.attempt
+      and payments.state in ('refund-due', 'refunded'))
+  returning ${orderColumns}`;
