@@ -18,8 +18,8 @@ export type RedisSentinel = {
   readonly url: string;
   readonly master: RedisServer;
   readonly replica: RedisServer;
-  /** The master that was killed, with nothing of what it had. */
-  readonly startMasterAgain: () => Promise<RedisServer>;
+  /** The master that was killed, with nothing of what it had; `words` are further settings. */
+  readonly startMasterAgain: (words?: readonly string[]) => Promise<RedisServer>;
   /** Port of whom the sentinels call the master now. */
   readonly masterPort: () => Promise<number>;
   readonly stop: () => Promise<void>;
@@ -55,7 +55,7 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     url: `redis+sentinel://:${encodeURIComponent(password)}@${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${masterName}?sentinelPassword=${encodeURIComponent(sentinelPassword)}`,
     master,
     replica,
-    startMasterAgain: () => startServer({ port: master.port }),
+    startMasterAgain: (words = []) => startServer({ port: master.port, words }),
     masterPort: () =>
       asked(sentinelAt(ports[0] as number), async (redis) => {
         const [, port] = (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)) as string[];

@@ -103,17 +103,13 @@ it('loses no order that was answered when a replica takes the place of the maste
   });
   await until(() => answered.length > 50);
   await sentinel.master.kill();
-  await until(async () => (await sentinel.masterPort()) === sentinel.replica.port, 20_000);
+  await until(async () => (await sentinel.masterPort()) === sentinel.replica.port, 45_000);
   isOver = true;
   await Promise.all(buyers);
 
   // The old master comes back as a replica of the new one: sales may go on.
-  cleanedUp(
-    await startRedis({
-      port: sentinel.master.port,
-      words: ['--replicaof', `127.0.0.1 ${sentinel.replica.port}`, '--repl-diskless-sync-delay', '0'],
-    }),
-    (it) => it.kill(),
+  cleanedUp(await sentinel.startMasterAgain(['--replicaof', `127.0.0.1 ${sentinel.replica.port}`]), (it) =>
+    it.kill(),
   );
   await until(async () => (await call(running, '/health/ready')).status === 200, 20_000);
   for (const orderId of answered) {
