@@ -87,6 +87,16 @@ export class Inventory implements StockSource {
     return this.#memory.soldOutTo(offerId, memberId);
   }
 
+  /** Whether Redis may have let an idempotency key go: the member ordered of the offer, and the key is not there. */
+  async mayHaveForgotten(offer: Sharded, memberId: string, key: string): Promise<boolean> {
+    const { members, idempotency } = this.stock.keysOf(homeOf(offer, memberId, this.partitions));
+    const [ordered, known] = await Promise.all([
+      this.stock.redis.hexists(members(offer.id), memberId),
+      this.stock.redis.exists(idempotency(offer.id, memberId, key)),
+    ]);
+    return ordered === 1 && known === 0;
+  }
+
   async reserve(request: ReserveRequest): Promise<ReserveAnswer> {
     const mark = this.#options.replicas?.mark() ?? 0;
     const answer = await this.#reserve(request);

@@ -73,14 +73,18 @@ export class OrderDesk {
   }
 
   /**
-   * Redis keeps a key for a day; of offers that are older than most of it, Postgres is asked first. Not for who is
-   * told "sold out" from memory: they never ordered, so they have no key.
+   * Redis keeps a key for a day; of offers that are older than most of it, Postgres is asked first. Not for who never
+   * ordered, for they have no key, nor for a key that Redis has: so these are served while Postgres is away.
    */
   async #oldOrder({ offer, memberId, idempotencyKey }: Wish): Promise<OrderRecord | undefined> {
+    const { inventory, lookup } = this.#parts;
     if (idempotencyKey === '') return undefined;
-    if (!offer.isWithdrawn && Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
-    if (this.#parts.inventory.soldOutTo(offer.id, memberId) !== undefined) return undefined;
-    return this.#parts.lookup.ofKey(memberId, offer.id, idempotencyKey);
+    if (!offer.isWithdrawn) {
+      if (Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
+      if (inventory.soldOutTo(offer.id, memberId) !== undefined) return undefined;
+      if (!(await inventory.mayHaveForgotten(offer, memberId, idempotencyKey))) return undefined;
+    }
+    return lookup.ofKey(memberId, offer.id, idempotencyKey);
   }
 }
 

@@ -173,10 +173,26 @@ it('says sold out of an old offer from memory, without asking Postgres for the k
   });
 });
 
+it('sells of an old offer while Postgres is away, to who never ordered of it', async () => {
+  const shop = await openShop();
+  const [first, second] = [await shop.join('testuser1'), await shop.join('testuser2')];
+  expect((await shop.order(first, { offerId: 13, quantity: 1 }, 'k1')).status).toBe(201);
+  const locking = cleanedUp(await shop.pool.connect(), async (client) => {
+    await client.query('rollback');
+    client.release();
+  });
+  await locking.query('begin; lock table orders in access exclusive mode');
+  expect((await shop.order(second, { offerId: 13, quantity: 1 }, 'k1')).status).toBe(201);
+  // Who ordered before may be repeating a request that only Postgres remembers.
+  expect((await shop.order(first, { offerId: 13, quantity: 1 }, 'k2')).status).toBe(503);
+}, 30_000);
+
 it('knows an idempotency key for ever: after a day Redis has let it go, Postgres has not', async () => {
   const shop = await openShop();
   const token = await shop.join();
-  // Offer 13 went on sale two days ago; this key was used then.
+  // Offer 13 went on sale two days ago; the member has ordered of it, and once with this key.
+  const first = await shop.order(token, { offerId: 13, quantity: 1 });
+  expect((await shop.cancel(token, first.body['orderId'])).status).toBe(200);
   const { rows } = await shop.pool.query<{ order_id: string }>(
     `insert into orders (order_id, version, state, offer_id, member_id, units, quantity, amount_minor, currency, attempt,
        entry, idempotency_key, body_hash, hold_until, created_at, updated_at)
