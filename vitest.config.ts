@@ -5,7 +5,7 @@ const integration = { globalSetup: ['testing/global-setup.ts'], testTimeout: 30_
 export default defineConfig({
   test: {
     clearMocks: true,
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       { extends: true, test: { name: 'unit', include: ['*/test/unit/**/*.test.ts'] } },
       {
