@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { timeOfOrder } from '@ropeline/core/stock/order-id.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import type { OrderRows } from './order-rows.ts';
@@ -9,6 +10,8 @@ export type Found = {
   readonly order: OrderRecord;
   readonly inRedis: boolean;
 };
+
+const patienceMs = 1_000;
 
 /** More than a member orders while Postgres is behind. */
 const mostUnpersisted = 100;
@@ -67,15 +70,28 @@ export class OrderLookup {
   }
 
   async #find(orderId: string, redisMustAnswer: boolean): Promise<Found | undefined> {
-    const [redis, postgres] = await Promise.allSettled([
-      this.#redis.read(orderId),
-      this.#postgres.read(orderId),
-    ]);
+    const asked = this.#postgres.read(orderId);
+    // A rejection is looked at below.
+    asked.catch(() => undefined);
+    const [redis] = await Promise.allSettled([this.#redis.read(orderId)]);
+    const known = valuesOf(redis).length > 0;
+    const [postgres] = await Promise.allSettled([known ? unlessSlow(asked) : asked]);
     if (redisMustAnswer && redis.status === 'rejected') throw redis.reason;
     const order = newest([...valuesOf(redis), ...valuesOf(postgres)]);
-    if (order !== undefined) return { order, inRedis: valuesOf(redis).length > 0 };
+    if (order !== undefined) return { order, inRedis: known };
     for (const answer of [redis, postgres]) if (answer.status === 'rejected') throw answer.reason;
     return undefined;
+  }
+}
+
+/** Postgres hangs and Redis has the order: what Redis says stands, for it is told of every step first. */
+async function unlessSlow<T>(answer: Promise<T>): Promise<T | undefined> {
+  const answered = new AbortController();
+  const { signal } = answered;
+  try {
+    return await Promise.race([answer, delay(patienceMs, undefined, { signal, ref: false })]);
+  } finally {
+    answered.abort();
   }
 }
 

@@ -173,6 +173,20 @@ it('says sold out of an old offer from memory, without asking Postgres for the k
   });
 });
 
+it('tells an order that Redis has, and repeats it by its key, while Postgres hangs', async () => {
+  const shop = await openShop();
+  const token = await shop.join();
+  const { body } = await shop.order(token, { offerId: 1, quantity: 1 }, 'k1');
+  const locking = cleanedUp(await shop.pool.connect(), async (client) => {
+    await client.query('rollback');
+    client.release();
+  });
+  await locking.query('begin; lock table orders in access exclusive mode');
+  const told = { status: 200, body: { orderId: body['orderId'], state: 'RESERVED' } };
+  expect(await shop.order(token, { offerId: 1, quantity: 1 }, 'k1')).toMatchObject(told);
+  expect(await shop.get(token, `/api/orders/${body['orderId']}`)).toMatchObject(told);
+}, 30_000);
+
 it('sells of an old offer while Postgres is away, to who never ordered of it', async () => {
   const shop = await openShop();
   const [first, second] = [await shop.join('testuser1'), await shop.join('testuser2')];
