@@ -5,10 +5,7 @@ end
 
 -- Whether the visitor stood or had a turn anywhere, which is then no longer so.
 local function take_out(visitor, lanes)
-  local was = redis.call('ZREM', admitted, visitor)
-  for _, lane in ipairs(lanes) do
-    was = was + redis.call('ZREM', lane.queue, visitor) + redis.call('ZREM', lane.away, visitor)
-  end
+  local was = redis.call('ZREM', admitted, visitor) + take_out_of(lanes, visitor)
   redis.call('ZREM', presence, visitor)
   return was > 0
 end

@@ -16,3 +16,12 @@ local function waiting_in(lanes)
   end
   return total
 end
+
+-- Takes a visitor out of every lane, present or away; how many places that were.
+local function take_out_of(lanes, visitor)
+  local places = 0
+  for _, lane in ipairs(lanes) do
+    places = places + redis.call('ZREM', lane.queue, visitor) + redis.call('ZREM', lane.away, visitor)
+  end
+  return places
+end

@@ -5,10 +5,7 @@ local stage_of = { a = 0, c = 1, w = 2 }
 local put = {}
 
 local function take_out(visitor)
-  for _, lane in ipairs(lanes) do
-    redis.call('ZREM', lane.queue, visitor)
-    redis.call('ZREM', lane.away, visitor)
-  end
+  take_out_of(lanes, visitor)
   redis.call('ZREM', presence, visitor)
 end
 

@@ -5,7 +5,7 @@ import {
   admit,
   join,
   line,
-  openQueue,
+  openTwo,
   ownRedis,
   type Queue,
   recovered,
@@ -30,8 +30,7 @@ async function goThrough({ open, room, visits }: Queue, all: readonly Joined[]):
 async function lotteryAfterArrival() {
   const redis = await ownRedis();
   const fifo = { admission: { ratePerMinute: 60_000, capacity: 0 }, queue: { alwaysOn: true } };
-  const one = await openQueue(redis.url, fifo);
-  const two = await openQueue(redis.url, {}, one.room.name);
+  const [one, two] = await openTwo(redis.url, fifo);
   const arrival = await join(one);
   await admit(one, 1);
   await setRules(one, {

@@ -7,7 +7,7 @@ import {
   join,
   joinAndHold,
   line,
-  openQueue,
+  openTwo,
   ownRedis,
   type Queue,
   recovered,
@@ -22,8 +22,7 @@ const nobody = { admission: { ratePerMinute: 6_000, capacity: 0 } };
 async function lotteryOf(inMs: number, more: Record<string, unknown> = {}) {
   const redis = await ownRedis();
   const name = uniqueRoom();
-  const one = await openQueue(redis.url, lotteryRules(inMs, { ...nobody, ...more }), name);
-  const two = await openQueue(redis.url, {}, name);
+  const [one, two] = await openTwo(redis.url, lotteryRules(inMs, { ...nobody, ...more }), name);
   const joined: Joined[] = [];
   for (let i = 0; i < 12; i += 1) joined.push(await joinAndHold(i % 2 === 0 ? one : two));
   const poller = await join(two);

@@ -6,7 +6,7 @@ import {
   join,
   joinAndHold,
   line,
-  openQueue,
+  openTwo,
   ownRedis,
   type Queue,
   recovered,
@@ -23,8 +23,7 @@ const rules = {
 
 async function twoGateways(more: object = {}): Promise<[Queue, Queue]> {
   const redis = await ownRedis();
-  const one = await openQueue(redis.url, { ...rules, ...more });
-  return [one, await openQueue(redis.url, {}, one.room.name)];
+  return openTwo(redis.url, { ...rules, ...more });
 }
 
 test('an emptied Redis gets its queue back in the old order, and newcomers stand behind', async () => {

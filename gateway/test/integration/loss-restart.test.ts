@@ -13,7 +13,7 @@ import {
   join,
   joinAndHold,
   line,
-  openQueue,
+  openTwo,
   ownRedis,
   type Queue,
   recovered,
@@ -33,11 +33,6 @@ function folder(): string {
   return made;
 }
 
-async function twoGateways(url: string): Promise<[Queue, Queue]> {
-  const one = await openQueue(url, rules);
-  return [one, await openQueue(url, {}, one.room.name)];
-}
-
 async function back(queues: readonly Queue[]): Promise<void> {
   await until(() =>
     queues.every(({ open }) => open.redis.status === 'ready' && open.subscriber.status === 'ready'),
@@ -48,7 +43,7 @@ async function back(queues: readonly Queue[]): Promise<void> {
 test('killed and started again from its file Redis admits nobody for a while, and everybody stands where they stood', async () => {
   const dir = folder();
   const redis = await ownRedis({ folder: dir, appendfsync: 'everysec' });
-  const [one, two] = await twoGateways(redis.url);
+  const [one, two] = await openTwo(redis.url, rules);
   const active = await joinAndHold(one);
   await admit(one, 1);
   await one.visits.claim(one.room, active.visitor);
@@ -76,7 +71,7 @@ test('killed and started again from its file Redis admits nobody for a while, an
 test('replaced by an old copy of its file Redis gets what happened since: nobody is served twice', async () => {
   const dir = folder();
   const redis = await ownRedis({ folder: dir, appendfsync: 'everysec' });
-  const [one, two] = await twoGateways(redis.url);
+  const [one, two] = await openTwo(redis.url, rules);
   const [served, admitted, left, ...rest] = [
     await joinAndHold(one),
     await joinAndHold(two),
@@ -116,7 +111,7 @@ test('a replica that lags and becomes the master gets what it missed', async () 
   const master = await ownRedis();
   const own = folder();
   const replica = await ownRedis({ folder: own });
-  const [one, two] = await twoGateways(master.url);
+  const [one, two] = await openTwo(master.url, rules);
   const early = await joinAndHold(one);
   const copy = cleanedUp(
     connectRedis(replica.url, { name: 'replica', log: createLog('test', 'silent') }),

@@ -26,6 +26,12 @@ export async function openQueue(url: string, rules: unknown = {}, name = uniqueR
   return { open, room, visits: new Visits(new PlaceTickets([testSecret])) };
 }
 
+/** Two gateways with one room, which the first of them made. */
+export async function openTwo(url: string, rules: unknown, name?: string): Promise<[Queue, Queue]> {
+  const one = await openQueue(url, rules, name);
+  return [one, await openQueue(url, {}, one.room.name)];
+}
+
 export async function join({ room, visits }: Queue, ticket?: string): Promise<Joined> {
   const joined = await visits.join(room, 0, ticket);
   if (joined.refused !== undefined) throw new Error(`refused: ${joined.refused}`);
