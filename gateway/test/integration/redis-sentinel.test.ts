@@ -52,7 +52,7 @@ async function failOver(signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
     const answer = await callRoom(there, '/join', 'POST');
     if (answer.status !== 201) expect(answer.status).toBe(503);
     return answer.status === 201 ? ((await answer.json()) as Status) : undefined;
-  }, 30_000);
+  }, 60_000);
   await until(async () => (await sentinel.masterPort()) === sentinel.replica.port);
   // The old one comes back and believes to be the master until the sentinels tell it otherwise.
   if (signal === 'SIGSTOP') process.kill(sentinel.master.pid, 'SIGCONT');
@@ -74,12 +74,11 @@ async function failOver(signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
   const admitted = history.happenings.flatMap((one) => (one.type === 'admitted' ? [one.visitor] : []));
   expect(admitted).toEqual(everybody);
   expect(judgeAdmissions(history.happenings)).toEqual([]);
-  // They do nothing for 30 s when a busy machine has stopped them for two (their TILT).
-  await until(async () => (await old.info('replication')).includes('role:slave'), 45_000);
+  await until(async () => (await old.info('replication')).includes('role:slave'), 30_000);
   await until(() => old.status === 'ready');
   await expect(old.set('written', 'to the old one')).rejects.toThrow('READONLY');
 }
 
 test('through a fail-over by Sentinel, the master killed or hung, everybody keeps place and turn, joins get 503, and the old one serves nobody', async () => {
   await Promise.all([failOver('SIGKILL'), failOver('SIGSTOP')]);
-}, 120_000);
+}, 180_000);

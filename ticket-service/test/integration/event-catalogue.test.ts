@@ -93,19 +93,26 @@ it('every change emits an event that its published schema accepts, and every eve
         .status === 202,
   );
 
-  const complete = async () => {
-    const events = await emitted(shop);
-    const types = new Set(events.map(({ type }) => type));
-    return storyOf(events, expired).includes('order.expired') && eventTypes.every((type) => types.has(type))
-      ? events
-      : undefined;
-  };
-  const events = await until(complete, 20_000).catch(async (error: unknown) => {
-    const types = new Set((await emitted(shop)).map(({ type }) => type));
-    throw new Error(`never emitted: ${eventTypes.filter((type) => !types.has(type)).join(', ')}`, {
-      cause: error,
-    });
-  });
+  const inOrder = (types: readonly EventType[], of: string) => types.filter((type) => type.startsWith(of));
+  // Every story comes by a way of its own, and ends when it ends.
+  const events = await until(async () => {
+    const all = await emitted(shop);
+    expect([...new Set(all.map(({ type }) => type))].sort()).toEqual([...eventTypes].sort());
+    expect(inOrder(storyOf(all, sold), 'order')).toEqual([
+      ...['order.reserved', 'order.paying', 'order.completed', 'order.cancelled'],
+    ]);
+    expect(storyOf(all, sold).filter((type) => !type.startsWith('order'))).toEqual([
+      ...['payment.begun', 'payment.paid', 'refund.due', 'refund.made'],
+    ]);
+    expect(inOrder(storyOf(all, retried), 'order')).toEqual([
+      ...['order.reserved', 'order.paying', 'order.released', 'order.paying'],
+    ]);
+    expect(storyOf(all, expired)).toEqual(['order.reserved', 'order.expired']);
+    expect([...storyOf(all, `offer:${String(made.body['id'])}`)].sort()).toEqual([
+      ...['offer.changed', 'offer.created', 'offer.withdrawn', 'stock.changed', 'stock.changed'],
+    ]);
+    return all;
+  }, 30_000);
   for (const event of events) {
     const schema = eventSchema(event.type);
     expect([...Value.Errors(schema, event)], JSON.stringify(event)).toEqual([]);
@@ -113,21 +120,6 @@ it('every change emits an event that its published schema accepts, and every eve
     expect(described, event.type).toEqual(expect.arrayContaining(Object.keys(event.data)));
   }
   expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
-
-  const inOrder = (types: readonly EventType[], of: string) => types.filter((type) => type.startsWith(of));
-  expect(inOrder(storyOf(events, sold), 'order')).toEqual([
-    ...['order.reserved', 'order.paying', 'order.completed', 'order.cancelled'],
-  ]);
-  expect(storyOf(events, sold).filter((type) => !type.startsWith('order'))).toEqual([
-    ...['payment.begun', 'payment.paid', 'refund.due', 'refund.made'],
-  ]);
-  expect(inOrder(storyOf(events, retried), 'order')).toEqual([
-    ...['order.reserved', 'order.paying', 'order.released', 'order.paying'],
-  ]);
-  expect(storyOf(events, expired)).toEqual(['order.reserved', 'order.expired']);
-  expect([...storyOf(events, `offer:${String(made.body['id'])}`)].sort()).toEqual([
-    ...['offer.changed', 'offer.created', 'offer.withdrawn', 'stock.changed', 'stock.changed'],
-  ]);
 }, 60_000);
 
 it('versions of an order and of its payment go up by one, without a gap, whatever a chunk collapses', async () => {
@@ -140,10 +132,12 @@ it('versions of an order and of its payment go up by one, without a gap, whateve
       await shop.cancel(token, body['orderId']);
     }),
   );
+  // Orders and payments come by ways of their own: a refund may be made before the cancel behind it has its row.
   const events = await until(async () => {
     const all = await emitted(shop);
-    return all.filter(({ type }) => type === 'refund.made').length === 30 ? all : undefined;
-  }, 20_000);
+    const count = (end: EventType) => all.filter(({ type }) => type === end).length;
+    return count('order.cancelled') === 30 && count('refund.made') === 30 && all;
+  }, 30_000);
   const aggregates = Map.groupBy(
     events.filter(({ aggregate }) => aggregate !== 'stock' && aggregate !== 'offer'),
     ({ correlationId, aggregate }) => `${correlationId} ${aggregate}`,
