@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-const integration = { globalSetup: ['testing/global-setup.ts'], testTimeout: 30_000, hookTimeout: 60_000 };
+/** Far beyond what any of them takes: how long one may hang, not how fast it must be. */
+const integration = { globalSetup: ['testing/global-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {
     clearMocks: true,
+    expect: { poll: { timeout: 60_000, interval: 20 } },
     maxWorkers: 4,
     projects: [
       { extends: true, test: { name: 'unit', include: ['*/test/unit/**/*.test.ts'] } },

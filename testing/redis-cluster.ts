@@ -44,13 +44,13 @@ export async function startRedisCluster({ withReplicas = false } = {}): Promise<
   for (const { port, busPort } of nodes.slice(1)) {
     await first.redis.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
   }
-  await until(() => everyNode(nodes, ({ redis }) => knows(redis, `cluster_known_nodes:${count}`)), 20_000);
+  await until(() => everyNode(nodes, ({ redis }) => knows(redis, `cluster_known_nodes:${count}`)));
   for (const [i, { redis }] of replicas.entries()) {
     await redis.call('CLUSTER', 'REPLICATE', (masters[i] as ClusterNode).id);
   }
-  await until(() => everyNode(nodes, ({ redis }) => knows(redis, 'cluster_state:ok')), 20_000);
+  await until(() => everyNode(nodes, ({ redis }) => knows(redis, 'cluster_state:ok')));
   // A replica that has not had its first copy is never promoted.
-  await until(() => everyNode(replicas, inSync), 20_000);
+  await until(() => everyNode(replicas, inSync));
   const last = masters[2] as ClusterNode;
   const slotOf = async (key: string): Promise<number> =>
     Number(await last.redis.call('CLUSTER', 'KEYSLOT', key));

@@ -10,6 +10,8 @@ export type SpawnedService = {
   readonly printed: () => string;
   /** As a crash would: SIGKILL, and waits until it is gone. */
   readonly kill: () => Promise<void>;
+  /** SIGSTOP freezes it between any two instructions, SIGCONT lets it go on. */
+  readonly signal: (name: 'SIGSTOP' | 'SIGCONT') => void;
   /** SIGTERM; resolves to the exit code. */
   readonly stop: () => Promise<number | null>;
 };
@@ -48,8 +50,9 @@ export async function spawnService(
     url,
     printed: () => printed,
     kill,
+    signal: (name) => child.process.kill(name),
     stop: async () => {
-      await stopChild(child.process, 'SIGTERM', 15_000);
+      await stopChild(child.process, 'SIGTERM', 60_000);
       return child.process.exitCode;
     },
   };

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * Polls until `look` returns something other than undefined or false, and returns it.
- * Throws with the last error or answer when `timeoutMs` passes.
+ * Throws with the last error or answer when `timeoutMs` passes: by then it will never come, however slow the machine.
  */
 export async function until<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;

@@ -1,5 +1,6 @@
 import { Cluster, type Command, Redis } from 'ioredis';
 import type { RedisAddress, RedisNode } from './address.ts';
+import { setDeadline } from './deadline.ts';
 import { type ConnectOptions, defaultCommandTimeoutMs, failFast, logged, retryAfterMs } from './fail-fast.ts';
 
 type ClusterAddress = Extract<RedisAddress, { readonly kind: 'cluster' }>;
@@ -41,7 +42,7 @@ class FailFastCluster extends Cluster {
       command.reject(new Error(`The cluster is ${this.status}`));
       return command.promise;
     }
-    command.setTimeout(this.commandTimeoutMs);
+    setDeadline(command, this.commandTimeoutMs);
     // A message has no slot. By turns, not at random: one master that hangs swallows every third, never several on end.
     if (command.name === 'publish')
       return super.sendCommand(command, undefined, { redis: this.#nextMaster() });

@@ -1,6 +1,7 @@
-import { Redis, type RedisCommander, type RedisOptions } from 'ioredis';
+import { type Command, Redis, type RedisCommander, type RedisOptions } from 'ioredis';
 import { parseRedisAddress, type RedisAddress, withoutCredentials } from './address.ts';
 import { connectCluster, connectClusterListener } from './cluster.ts';
+import { setDeadline } from './deadline.ts';
 import { type ConnectOptions, defaultCommandTimeoutMs, failFast, logged } from './fail-fast.ts';
 
 export type { Redis } from 'ioredis';
@@ -27,7 +28,18 @@ export type RedisClient = RedisCommander<{ type: 'default'; mapping: 'resp2' }> 
  * to whoever is master then.
  */
 export function connectRedis(url: string, options: ConnectOptions): Redis {
-  return connectOne(url, options, { commandTimeout: options.commandTimeoutMs ?? defaultCommandTimeoutMs });
+  const redis = connectOne(url, options, {}, FailFastRedis);
+  redis.commandTimeoutMs = options.commandTimeoutMs ?? defaultCommandTimeoutMs;
+  return redis;
+}
+
+class FailFastRedis extends Redis {
+  commandTimeoutMs = defaultCommandTimeoutMs;
+
+  override sendCommand(command: Command, stream?: Parameters<Redis['sendCommand']>[1]): unknown {
+    setDeadline(command, this.commandTimeoutMs);
+    return super.sendCommand(command, stream);
+  }
 }
 
 /** The same for an address that may be a cluster's. */
@@ -44,7 +56,7 @@ export function connectRedisOrCluster(url: string, options: ConnectOptions): Red
 export function connectRedisForWaiting(url: string, options: ConnectOptions): Redis {
   const address = parseRedisAddress(url);
   if (address.kind === 'cluster') return placed(connectClusterListener(address, options), url);
-  return connectOne(url, options, { maxRetriesPerRequest: null });
+  return connectOne(url, options, { maxRetriesPerRequest: null }, Redis);
 }
 
 /**
@@ -53,19 +65,20 @@ export function connectRedisForWaiting(url: string, options: ConnectOptions): Re
  * commands that may run twice.
  */
 export function connectRedisForJobs(url: string, options: ConnectOptions): Redis {
-  return connectOne(url, options, {
-    enableOfflineQueue: true,
-    autoResendUnfulfilledCommands: true,
-    maxRetriesPerRequest: null,
-  });
+  const more = { enableOfflineQueue: true, autoResendUnfulfilledCommands: true, maxRetriesPerRequest: null };
+  return connectOne(url, options, more, Redis);
 }
 
-function connectOne(url: string, options: ConnectOptions, more: Options): Redis {
+function connectOne<Client extends Redis>(
+  url: string,
+  options: ConnectOptions,
+  more: Options,
+  kind: { new (url: string, options: Options): Client; new (options: Options): Client },
+): Client {
   const address = parseRedisAddress(url);
   const all: Options = { ...failFast, connectionName: options.name, ...more };
   if (address.kind === 'cluster') throw new Error('a cluster cannot be used here');
-  const redis =
-    address.kind === 'server' ? new Redis(url, all) : new Redis({ ...all, ...bySentinel(address) });
+  const redis = address.kind === 'server' ? new kind(url, all) : new kind({ ...all, ...bySentinel(address) });
   return placed(logged(redis, options), url);
 }
 

@@ -42,7 +42,7 @@ async function lotteryAfterArrival() {
   const drawn = await Promise.all(Array.from({ length: crowd }, (_, i) => join(i % 2 === 0 ? one : two)));
   await setRules(one, { 'schedule.opensAt': String(Date.now()) });
   one.room.wake();
-  await until(() => [one, two].every(({ room }) => room.draw.state.doneAt > 0), 20_000);
+  await until(() => [one, two].every(({ room }) => room.draw.state.doneAt > 0));
   const places = new Map(drawn.map((joined) => [joined.visitor.id, joined]));
   const order = placesBySeed(one.room.draw.state.seed ?? '', [...places.keys()]);
   expect(await line(one)).toEqual(order);

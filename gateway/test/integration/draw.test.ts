@@ -138,7 +138,7 @@ it('draws neither who left before the opening nor anybody twice, and keeps the d
   const { keys } = gateway.room.cursor;
   const { redis } = gateway.open;
   await until(async () => (await redis.zcard(keys.away('standard'))) === 1);
-  const made = await drawMade(gateway, 15_000);
+  const made = await drawMade(gateway);
 
   const drawn = [away, ...others].map(({ visitor }) => visitor);
   expect(made.participants).toBe(7);

@@ -86,7 +86,7 @@ test('1,200 who were away, were passed and came back keep their places though th
   const back = await Promise.all(all.map(({ ticket }) => join(second, ticket)));
   expect(idsOf(back)).toEqual(idsOf(all));
   expect(await line(second)).toEqual(order);
-}, 60_000);
+});
 
 test('1,200 each who are away, have turns, have sessions, had sessions and left are all put back by a gateway that only read of them', async () => {
   const { url } = await ownRedis();
@@ -123,7 +123,7 @@ test('1,200 each who are away, have turns, have sessions, had sessions and left 
   const second = await openLater(url, room.name, 5 * crowd);
   await lose(second);
   expect(await stateOf(second.open.redis)).toEqual(before);
-}, 60_000);
+});
 
 test('of 1,200 survivors of an old state who were served since none comes back, and the exceptions among them do', async () => {
   const { url } = await ownRedis();
@@ -156,7 +156,7 @@ test('of 1,200 survivors of an old state who were served since none comes back, 
   expect(await open.redis.zrange(keys.away('standard'), '0', '-1')).toEqual(
     old.filter((_, i) => i % 2 === 0).slice(0, crowd),
   );
-}, 60_000);
+});
 
 test('1,200 entries that are seen at once after Redis was emptied are all counted again', async () => {
   const { url } = await ownRedis();
@@ -201,4 +201,4 @@ test('1,200 places that a gateway gave while Redis was away, and others had pass
   const seats = await Promise.all(places.map((place) => two.open.engine.seat(two.room.cursor, place)));
   expect(seats.filter((seat) => seat === undefined)).toEqual([]);
   expect(await line(two)).toEqual(places.map(({ visitor }) => visitor));
-}, 60_000);
+});

@@ -67,7 +67,7 @@ test('after a loss turns and sessions are where they were, and what was over sta
   await setRules(one, { 'claim.windowSeconds': '5', 'claim.lapsesAllowed': '0', 'admission.capacity': '3' });
   await until(() => lapsed.visitor.state === 'admitted');
   await setRules(one, { 'admission.capacity': '0' });
-  await until(() => lapsed.visitor.state === 'lapsed', 15_000);
+  await until(() => lapsed.visitor.state === 'lapsed');
   await setRules(one, { 'flag.paused': '1' });
   await until(() => one.room.state === 'paused' && two.room.state === 'paused');
   expect(await line(one)).toEqual([waits.visitor.id]);
@@ -104,10 +104,10 @@ test('who had a second chance and who was away keep their places below the last 
   const again = await joinAndHold(two);
   const served = await joinAndHold(one);
   const last = await joinAndHold(two);
-  await until(() => away.visitor.state === 'abandoned', 20_000);
+  await until(() => away.visitor.state === 'abandoned');
   await admit(one, 1);
   await setRules(one, { 'admission.capacity': '0' });
-  await until(() => again.visitor.state === 'waiting' && again.visitor.turn === 1, 15_000);
+  await until(() => again.visitor.state === 'waiting' && again.visitor.turn === 1);
   await setRules(one, { 'claim.windowSeconds': '60' });
   await until(async () => (await line(one))[0] === again.visitor.id);
   await one.open.redis.zrem(one.room.cursor.keys.queue('standard'), again.visitor.id);
@@ -142,7 +142,7 @@ test('nobody is admitted while visitors come back, and then the first in line', 
     () => one.room.flags.paused && two.room.flags.paused && one.room.rules.admission.capacity === 1,
   );
   await one.open.redis.flushall();
-  const admittedAt = until(() => first.visitor.state === 'admitted' && one.room.cursor.now(), 20_000);
+  const admittedAt = until(() => first.visitor.state === 'admitted' && one.room.cursor.now());
   one.room.wake();
   two.room.wake();
   await recovered([one, two], epochId);

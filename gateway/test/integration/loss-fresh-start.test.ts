@@ -74,7 +74,7 @@ test('with nobody to say who is inside nobody is admitted for a session time, un
   const after = await openQueue(redis.url, rules, before.room.name);
   const back = await join(after, waiting.ticket);
   expect(publicRoom(after.room)).toMatchObject({ state: 'recovering', reason: 'recovering' });
-  await until(() => publicRoom(after.room).reason === 'inside-unknown', 15_000);
+  await until(() => publicRoom(after.room).reason === 'inside-unknown');
   const { recoversAt = 0 } = publicRoom(after.room);
   expect(recoversAt - after.room.cursor.now()).toBeGreaterThan(40_000);
   expect(back.visitor.state).toBe('waiting');
@@ -173,8 +173,8 @@ test('rooms that sleep come back by themselves after Redis was emptied, and so d
   await setRules(one, { 'flag.paused': '1' });
   await until(() => one.room.flags.paused && two.room.flags.paused);
   await one.open.redis.flushall();
-  await until(async () => (await one.open.redis.exists(one.room.cursor.keys.config)) === 1, 15_000);
-  await until(async () => (await one.open.redis.exists(other.room.cursor.keys.config)) === 1, 15_000);
+  await until(async () => (await one.open.redis.exists(one.room.cursor.keys.config)) === 1);
+  await until(async () => (await one.open.redis.exists(other.room.cursor.keys.config)) === 1);
   expect(await one.open.redis.hmget(one.room.cursor.keys.config, 'queue.maxWaiting', 'flag.paused')).toEqual([
     '7',
     '1',

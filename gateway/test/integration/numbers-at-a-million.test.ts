@@ -88,4 +88,4 @@ test('among a million positions are exact within the first thousand and to one p
     const off = (await compare(open, room, lane, some)).map(({ told, real }) => Math.abs(told - real));
     expect(Math.max(...off)).toBeLessThanOrEqual(places.length / 100);
   }
-}, 60_000);
+});

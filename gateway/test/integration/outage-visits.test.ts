@@ -132,7 +132,7 @@ test('degraded: a gateway lets in no more than its share of the capacity that wa
     const [one, ...others] = await states();
     expect(one).toBe('active');
     return others.join() === 'lapsed,lapsed,admitted,admitted,waiting';
-  }, 15_000);
+  });
   expect(there.room.outage.isOn).toBe(true);
 });
 
@@ -198,14 +198,14 @@ test('open: a browser passes through enter, a program joins and claims, and thei
     const answer = await use(here, entryToken);
     expect(answer.status).toBe(200);
     return answer.headers.get('x-ropeline-entry') ?? undefined;
-  }, 15_000);
+  });
   expect(renewed).not.toBe(entryToken);
   expect((await use(there, renewed)).status).toBe(200);
   expect((await statusAt(there, program.ticket)).state).toBe('active');
   expect(expiresAt).toBeGreaterThan(0);
   expect((await fetch(at(here, '/place'), { method: 'DELETE', ...bearer(program.ticket) })).status).toBe(204);
   for (const gateway of scene.gateways) await until(async () => (await use(gateway, renewed)).status === 401);
-}, 60_000);
+});
 
 test('entries that were given without Redis end with the run, and have numbers that Redis never gives', async () => {
   const upstream = await startTestUpstream('the site');

@@ -64,6 +64,6 @@ test('the visitors of a dead gateway come under a deadline by a roll call, and t
   const { presence, holders } = living.room.cursor.keys;
   await living.open.redis.zrem(presence, lost.visitor);
   await living.open.redis.zadd(holders, Date.now() - 1, 'a-dead-gateway');
-  await until(() => living.room.roster.get(lost.visitor)?.state === 'abandoned', 25_000);
+  await until(() => living.room.roster.get(lost.visitor)?.state === 'abandoned');
   expect(living.room.roster.get(held.visitor)?.state).toBe('waiting');
 });

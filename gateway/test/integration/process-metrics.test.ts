@@ -35,7 +35,7 @@ test('whoever owns the control port answers with the numbers of every gateway pr
     return 0;
   };
   const moves = (name: string, labels: string): Promise<boolean> =>
-    until(async () => (await number(name, labels)) > 0, 20_000);
+    until(async () => (await number(name, labels)) > 0);
 
   const origins = [first.origin, second.origin];
   await until(async () => (await page()).includes('process="2"'));
@@ -77,4 +77,4 @@ test('whoever owns the control port answers with the numbers of every gateway pr
 
   await second.kill();
   expect(await page()).not.toContain('process="2"');
-}, 90_000);
+});

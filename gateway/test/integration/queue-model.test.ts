@@ -42,7 +42,7 @@ test('whatever is done in whatever order, Redis and a model of the promises agre
     throw new Error(`SEED=${seed}, step ${step}: ${name}`, { cause });
   }
   expect(untried(run), `SEED=${seed}`).toEqual([]);
-}, 60_000);
+});
 
 /** What the steps have not led to often enough yet. */
 function untried({ seen, refused, passed }: Run): readonly string[] {

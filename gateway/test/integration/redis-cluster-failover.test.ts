@@ -63,19 +63,19 @@ test('a master that is killed and one that hangs take their rooms away until the
     });
     expect(other.rooms.map(({ link }) => link)).not.toContain('away');
     other.places.push(await join(other.rooms[0] as LiveRoom));
-    await until(() => rooms.every(({ link }) => link !== 'away'), 30_000);
+    await until(() => rooms.every(({ link }) => link !== 'away'));
   }
   // It wakes up as a master of its own opinion.
   process.kill(hung.pid, 'SIGCONT');
 
   for (const { rooms, places, heard, since } of [...crowds, other]) {
     const [first] = rooms as [LiveRoom];
-    await until(() => rooms.every(({ link }) => link === 'up'), 30_000);
+    await until(() => rooms.every(({ link }) => link === 'up'));
     places.push(await join(rooms.at(-1) as LiveRoom));
     const history = await until(async () => {
       const found = await admissionsOf(gateways[0] as OpenRooms, first.cursor, heard, windowSeconds * 1_000);
       return found.count('admitted') === places.length && found;
-    }, 20_000);
+    });
     history.rules(-1, since, { ...admission, serves: true });
     const admitted = history.happenings.flatMap((one) => (one.type === 'admitted' ? [one.visitor] : []));
     expect(admitted).toEqual(places.map(({ visitor }) => visitor.id));
@@ -88,7 +88,7 @@ test('a master that is killed and one that hangs take their rooms away until the
     await first.engine.change(first.cursor, change);
     await until(() => rooms.every(({ state }) => state === 'paused'));
   }
-}, 90_000);
+});
 
 type Crowd = {
   readonly node: ClusterNode;

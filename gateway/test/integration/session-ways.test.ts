@@ -124,7 +124,7 @@ test('an entry names visitor and turn, and never lives longer than its session, 
       expect((claims.exp ?? 0) * 1_000).toBeLessThanOrEqual(deadline);
     }
     return isRenewed();
-  }, 20_000);
+  });
 });
 
 test('a second chance is told: waiting again with the reason, then the turn, then that it is lost', async () => {

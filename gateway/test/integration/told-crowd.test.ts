@@ -57,7 +57,7 @@ test('a whole crowd hears of pauses, its turns and the end, each of it in the or
     expect(states(client).at(-1)).toBe('sold-out');
     expect(client.messages.at(-1)).toMatchObject({ type: 'status', state: 'rejected', reason: 'sold-out' });
   }
-}, 30_000);
+});
 
 test('a stopping gateway sends everybody away before it is done', async () => {
   const gateway = await startGateway({ rules: { admission: { ratePerMinute: 0 } } });
@@ -69,4 +69,4 @@ test('a stopping gateway sends everybody away before it is done', async () => {
     expect(code).toBe(4000);
     expect(JSON.parse(reason)).toMatchObject({ code: 'come-back' });
   }
-}, 30_000);
+});

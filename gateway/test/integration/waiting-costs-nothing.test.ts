@@ -50,7 +50,7 @@ test(`${sockets} visitors on sockets cost Redis no command, and one who goes cos
 
   const { seen } = await watch(redisUrl);
   // Long enough that everybody near the front has been told new numbers a few times.
-  await until(() => crowd.slice(0, 50).every((one, i) => ticksOf(one) >= (before[i] ?? 0) + 3), 20_000);
+  await until(() => crowd.slice(0, 50).every((one, i) => ticksOf(one) >= (before[i] ?? 0) + 3));
   const quiet = [...seen];
   expect(quiet.length).toBeGreaterThan(100);
   // The numbers of the front are told with its names, once a second for all.

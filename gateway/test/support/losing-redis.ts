@@ -81,10 +81,10 @@ export function line({ open, room }: Queue): Promise<string[]> {
 
 /** Until every gateway has gone over to another epoch than `lost`, and has put back all it owed. */
 export async function recovered(queues: readonly Queue[], lost: string): Promise<void> {
-  await until(() => queues.every(({ room }) => room.cursor.epochId !== lost && !room.recovery.owes), 15_000);
+  await until(() => queues.every(({ room }) => room.cursor.epochId !== lost && !room.recovery.owes));
 }
 
 /** Until the settling time is over. */
 export async function settled({ room }: Queue): Promise<void> {
-  await until(() => room.recoversAt === undefined, 15_000);
+  await until(() => room.recoversAt === undefined);
 }

@@ -43,11 +43,11 @@ export async function publicState(gateway: TestGateway): Promise<PublicRoom> {
 }
 
 /** As soon as the draw is made: its public part, the seed among it. */
-export function drawMade(gateway: TestGateway, timeoutMs = 10_000) {
+export function drawMade(gateway: TestGateway) {
   return until(async () => {
     const { draw, state } = await publicState(gateway);
     return state === 'open' && draw?.seed !== undefined && { ...draw, seed: draw.seed };
-  }, timeoutMs);
+  });
 }
 
 /** The places as the rules of the draw say, worked out here and not with the gateway's code. */

@@ -30,8 +30,8 @@ export class RawClient {
     return this.text;
   }
 
-  async isClosed(timeoutMs?: number): Promise<string> {
-    await until(() => this.closed, timeoutMs);
+  async isClosed(): Promise<string> {
+    await until(() => this.closed);
     return this.text;
   }
 

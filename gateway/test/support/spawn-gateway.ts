@@ -81,6 +81,6 @@ export async function spawnGatewayBeside(
     () => stopChild(child.process, 'SIGKILL'),
     (end) => end(),
   );
-  await until(async () => (await fetch(`${origin}/_ropeline/health/ready`)).ok, 20_000);
+  await until(async () => (await fetch(`${origin}/_ropeline/health/ready`)).ok);
   return { origin, kill };
 }

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import { openLive } from './live-client.ts';
 
 /** Longer than any answer may take: a call that is cut off here has hung. */
-const longestMs = 5_000;
+const longestMs = 30_000;
 
 /** A gateway, started in the test or a process of its own, as visitors of a room know it. */
 export type Door = { readonly origin: string; readonly room: { readonly name: string } };
