@@ -16,6 +16,7 @@ import {
   hashOfList,
   join,
   lotteryRules,
+  openNow,
   placesBySeed,
   publicState,
   statusOf,
@@ -46,12 +47,13 @@ const named = { ...closed, queue: { beacon: 'drand round 4,123,456' } };
 
 describe('a beacon', () => {
   it('is waited for, taken once and only after the participants’ hash, and is mixed into every place', async () => {
-    const { gateway, control, api } = await openBoth(lotteryRules(2_000, named));
+    const { gateway, control, api } = await openBoth(lotteryRules(named));
     const give = (value: string) =>
       control.call('POST', `${api}/beacon`, { body: { value }, as: token.operator });
     expect((await publicState(gateway)).draw).toMatchObject({ beaconName: 'drand round 4,123,456' });
     const early = await Promise.all(Array.from({ length: 20 }, () => join(gateway)));
     expect(await give('too early')).toMatchObject({ status: 409, body: { code: 'draw-not-ready' } });
+    await openNow(gateway);
 
     const counted = await until(async () => {
       const { draw, state } = await publicState(gateway);
@@ -81,7 +83,7 @@ describe('a beacon', () => {
   });
 
   it('is named beforehand: once somebody has joined the rules name no other, nor none', async () => {
-    const { gateway, control, api } = await openBoth(lotteryRules(60_000, named));
+    const { gateway, control, api } = await openBoth(lotteryRules(named));
     const patch = (beacon: string) => control.call('PATCH', api, { body: { queue: { beacon } } });
     expect((await patch('drand round 4,123,457')).status).toBe(200);
     await join(gateway);
@@ -93,7 +95,7 @@ describe('a beacon', () => {
   });
 
   it('is no matter of a room that names none', async () => {
-    const { control, api } = await openBoth(lotteryRules(60_000, closed));
+    const { control, api } = await openBoth(lotteryRules(closed));
     const given = await control.call('POST', `${api}/beacon`, { body: { value: 'x' } });
     expect(given).toMatchObject({ status: 409, body: { code: 'draw-not-ready' } });
     expect((await control.call('POST', `${api}/beacon`, { body: { value: 'a\nb' } })).status).toBe(400);
@@ -117,7 +119,7 @@ describe('the seed', () => {
   });
 
   it('is in no answer, broadcast, audit or log before the draw, however much is asked', async () => {
-    const { gateway, control, url, api } = await openBoth(lotteryRules(3_000, named));
+    const { gateway, control, url, api } = await openBoth(lotteryRules(named));
     const { keys } = gateway.room.cursor;
     const seen: string[] = [];
     const listener = cleanedUp(
@@ -134,6 +136,7 @@ describe('the seed', () => {
     const early = await join(gateway);
     const live = openLive(gateway.origin, gateway.room.name, early.status.place);
     await live.first('status');
+    await openNow(gateway);
     await until(async () => (await publicState(gateway)).draw?.participantsHash !== undefined);
 
     const base = `${gateway.origin}/_ropeline/rooms/${gateway.room.name}`;
@@ -184,10 +187,11 @@ const verify = (file: string, ...args: string[]) =>
 describe('the export', () => {
   it('lets anybody check every place, and a tampered one is caught', async () => {
     const lanes = [{ name: 'standard', weight: 1 }];
-    const { gateway, control, api } = await openBoth(lotteryRules(2_000, { ...closed, lanes }));
+    const { gateway, control, api } = await openBoth(lotteryRules({ ...closed, lanes }));
     expect((await control.call('GET', `${api}/export`)).body.code).toBe('draw-not-ready');
     const commitment = (await publicState(gateway)).draw?.commitment ?? '';
     const early = await Promise.all(Array.from({ length: 30 }, () => join(gateway)));
+    await openNow(gateway);
     const made = await drawMade(gateway);
     await join(gateway);
     await until(() => control.rooms.get(gateway.room.name)?.state === 'open');

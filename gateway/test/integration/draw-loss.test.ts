@@ -14,15 +14,15 @@ import {
   setRules,
   settled,
 } from '../support/losing-redis.ts';
-import { lotteryRules, placesBySeed, sha256OfHex } from '../support/lottery.ts';
+import { lotteryRules, openNow, placesBySeed, sha256OfHex } from '../support/lottery.ts';
 
 const nobody = { admission: { ratePerMinute: 6_000, capacity: 0 } };
 
 /** Two gateways on a lottery with some visitors on open sockets and one who polls. */
-async function lotteryOf(inMs: number, more: Record<string, unknown> = {}) {
+async function lotteryOf(more: Record<string, unknown> = {}) {
   const redis = await ownRedis();
   const name = uniqueRoom();
-  const [one, two] = await openTwo(redis.url, lotteryRules(inMs, { ...nobody, ...more }), name);
+  const [one, two] = await openTwo(redis.url, lotteryRules({ ...nobody, ...more }), name);
   const joined: Joined[] = [];
   for (let i = 0; i < 12; i += 1) joined.push(await joinAndHold(i % 2 === 0 ? one : two));
   const poller = await join(two);
@@ -42,13 +42,13 @@ async function lose(queues: readonly Queue[]): Promise<void> {
 const isDrawn = ({ room }: Queue): boolean => room.draw.state.doneAt > 0;
 
 it('a loss before the opening: same seed, same participants, and newcomers are drawn with them', async () => {
-  const { one, two, poller, visitors, commitment } = await lotteryOf(600_000);
+  const { one, two, poller, visitors, commitment } = await lotteryOf();
   await lose([one, two]);
   expect([one.room.draw.state.commitment, two.room.draw.state.commitment]).toEqual([commitment, commitment]);
   expect(await join(one, poller.ticket)).toMatchObject({ isNew: false, visitor: { id: poller.visitor.id } });
   const newcomer = await join(two);
   await settled(one);
-  await setRules(one, { 'schedule.opensAt': String(Date.now()) });
+  await openNow(one);
   await until(() => isDrawn(one) && isDrawn(two));
   const { seed = '', participants } = one.room.draw.state;
   expect(sha256OfHex(seed)).toBe(commitment);
@@ -57,11 +57,10 @@ it('a loss before the opening: same seed, same participants, and newcomers are d
 });
 
 it('a loss while the beacon is waited for: the published list stays, and the draw is made of it', async () => {
-  const { one, two, poller, visitors, commitment } = await lotteryOf(600_000, {
+  const { one, two, poller, visitors, commitment } = await lotteryOf({
     queue: { beacon: 'a beacon' },
   });
-  await setRules(one, { 'schedule.opensAt': String(Date.now()) });
-  one.room.wake();
+  await openNow(one);
   await until(() => one.room.draw.state.hash !== undefined && two.room.draw.state.hash !== undefined);
   const { hash } = one.room.draw.state;
   await lose([one, two]);
@@ -74,9 +73,8 @@ it('a loss while the beacon is waited for: the published list stays, and the dra
 });
 
 it('a loss after the draw: everybody stands where they were drawn, who was served does not come back', async () => {
-  const { one, two, poller, visitors } = await lotteryOf(600_000);
-  await setRules(one, { 'schedule.opensAt': String(Date.now()) });
-  one.room.wake();
+  const { one, two, poller, visitors } = await lotteryOf();
+  await openNow(one);
   await until(() => isDrawn(one) && isDrawn(two));
   const order = placesBySeed(one.room.draw.state.seed ?? '', visitors);
   const late = await joinAndHold(one);

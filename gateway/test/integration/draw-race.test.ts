@@ -7,9 +7,17 @@ import { noDraw } from '../../src/queue/draw/draw-state.ts';
 import type { LiveRoom } from '../../src/queue/live-room.ts';
 import { toFields } from '../../src/queue/rule-fields.ts';
 import { defaultRules, mergeRules, type RoomRules } from '../../src/queue/rules.ts';
-import { hashOfList, lotteryRules, placesBySeed, sha256OfHex } from '../support/lottery.ts';
+import {
+  hashOfList,
+  lotteryRules,
+  openLottery,
+  openNow,
+  placesBySeed,
+  sha256OfHex,
+} from '../support/lottery.ts';
 import { createRoom, type OpenRooms, openRooms } from '../support/open-rooms.ts';
 import { openEngine } from '../support/queue-observer.ts';
+import { privateRedis } from '../support/start-gateway.ts';
 
 /** Several gateways' queues on one lottery in which nobody is admitted, and participants in it. */
 async function openDraw(gateways: number, participants: number, more: Record<string, unknown> = {}) {
@@ -19,9 +27,7 @@ async function openDraw(gateways: number, participants: number, more: Record<str
   for (let i = 0; i < gateways; i += 1) {
     const one = await openRooms(inject('redisUrl'));
     open.push(one);
-    rooms.push(
-      await createRoom(one, name, lotteryRules(600_000, { admission: { ratePerMinute: 0 }, ...more })),
-    );
+    rooms.push(await createRoom(one, name, lotteryRules({ admission: { ratePerMinute: 0 }, ...more })));
   }
   const [first] = rooms as [LiveRoom, ...LiveRoom[]];
   const visitors = Array.from({ length: participants }, () => randomBytes(16).toString('base64url'));
@@ -34,15 +40,6 @@ async function openDraw(gateways: number, participants: number, more: Record<str
   return { name, rooms, first, visitors, redis: (open[0] as OpenRooms).redis };
 }
 
-/** The room opens now; an opening no later than the seed would be one of before the run. */
-async function openNow(room: LiveRoom): Promise<void> {
-  const opensAt = Math.max(Math.round(room.cursor.now()), room.draw.state.sealedAt + 1);
-  const fields = [['schedule.opensAt', String(opensAt)]] as const;
-  const change = { author: 'test', action: 'patch', reason: '', expectedVersion: 0, fields };
-  await room.engine.change(room.cursor, change);
-  room.wake();
-}
-
 const isDrawn = (room: LiveRoom): boolean => room.draw.state.doneAt > 0;
 
 it('gives the same draw with four gateways at every step at once, lease or no lease', async () => {
@@ -51,7 +48,7 @@ it('gives the same draw with four gateways at every step at once, lease or no le
     { name: 'priority', weight: 3 },
   ];
   const { rooms, first, visitors, redis } = await openDraw(4, 6_000, { lanes });
-  await openNow(first);
+  await openNow({ room: first });
   // Beside the gateways, which take turns by the lease, four that ignore it: each claims to be somebody new every time.
   const rude = rooms.map(async ({ engine, cursor, draw }) => {
     let scores: { member: string; score: number }[] = [];
@@ -85,8 +82,10 @@ it('gives the same draw with four gateways at every step at once, lease or no le
 
 it('goes on where a gateway stopped in the middle of the draw', async () => {
   const name = uniqueRoom();
-  const rules = mergeRules(defaultRules, lotteryRules(200, { admission: { ratePerMinute: 0 } })) as RoomRules;
-  const { engine, cursor, redis } = await openEngine(inject('redisUrl'), name, toFields(rules));
+  const rules = mergeRules(defaultRules, lotteryRules({ admission: { ratePerMinute: 0 } })) as RoomRules;
+  // No other gateway hears of the room before the draw has been left.
+  const url = await privateRedis();
+  const { engine, cursor, redis } = await openEngine(url, name, toFields(rules));
   await engine.draw.seal(cursor, {
     ...noDraw,
     seed: '5e'.repeat(32),
@@ -96,6 +95,7 @@ it('goes on where a gateway stopped in the middle of the draw', async () => {
   await Promise.all(
     visitors.map((visitor) => engine.join(cursor, { visitor, lane: 0, score: 0, fresh: 'unused' })),
   );
+  await openLottery(engine, cursor);
   const read = async () => (await engine.read(name, cursor.lanes)).pacer;
   await until(async () => {
     await engine.tick(cursor, '');
@@ -111,7 +111,7 @@ it('goes on where a gateway stopped in the middle of the draw', async () => {
   expect(await engine.draw.advance(cursor, { ...step, scores })).toMatchObject({ next: 'draw' });
   expect((await read()).has('draw.written')).toBe(false);
 
-  const open = await openRooms(inject('redisUrl'));
+  const open = await openRooms(url);
   const room = await createRoom(open, name, {});
   expect(room.state).toBe('prequeue');
   await until(() => isDrawn(room));
@@ -122,7 +122,7 @@ it('goes on where a gateway stopped in the middle of the draw', async () => {
 it('keeps late arrivals and those who leave while the draw is made out of it', async () => {
   const { first, visitors, redis } = await openDraw(1, 500, { queue: { beacon: 'a beacon' } });
   const { engine, cursor } = first;
-  await openNow(first);
+  await openNow({ room: first });
   await until(() => first.draw.state.hash !== undefined);
   const late = await engine.join(cursor, {
     visitor: 'late',
@@ -146,7 +146,7 @@ it('keeps late arrivals and those who leave while the draw is made out of it', a
 
 it('opens with nobody to draw at once, beacon or not, and shows the seed', async () => {
   const { first } = await openDraw(1, 0, { queue: { beacon: 'a beacon' } });
-  await openNow(first);
+  await openNow({ room: first });
   await until(() => isDrawn(first));
   expect(first.draw.state).toMatchObject({ participants: 0, hash: hashOfList([]) });
   await until(() => first.state === 'open');

@@ -14,6 +14,8 @@ import {
   join,
   leave,
   lotteryRules,
+  openLottery,
+  openNow,
   placesBySeed,
   publicState,
   sha256OfHex,
@@ -23,10 +25,10 @@ import { type BareEngine, observe, openEngine } from '../support/queue-observer.
 import { privateRedis, startGateway, type TestGateway } from '../support/start-gateway.ts';
 
 /** Some gateways that serve one lottery, in which nobody is ever admitted: places can be looked at. */
-async function openLottery(gateways: number, inMs: number, more: Record<string, unknown> = {}) {
+async function startLottery(gateways: number, more: Record<string, unknown> = {}) {
   const redisUrl = await privateRedis();
   const roomName = uniqueRoom();
-  const rules = lotteryRules(inMs, { admission: { ratePerMinute: 0 }, ...more });
+  const rules = lotteryRules({ admission: { ratePerMinute: 0 }, ...more });
   const opened: TestGateway[] = [];
   for (let i = 0; i < gateways; i += 1) opened.push(await startGateway({ redisUrl, roomName, rules }));
   return opened as [TestGateway, ...TestGateway[]];
@@ -40,7 +42,7 @@ async function joinMany(gateways: readonly TestGateway[], count: number): Promis
 }
 
 it('draws who joined before the opening by the seed, with three gateways at it, and puts later arrivals behind', async () => {
-  const gateways = await openLottery(3, 3_000);
+  const gateways = await startLottery(3);
   const [first] = gateways;
   const { draw, state } = await publicState(first);
   expect(state).toBe('prequeue');
@@ -51,6 +53,7 @@ it('draws who joined before the opening by the seed, with three gateways at it, 
     expect(status).toMatchObject({ state: 'scheduled', position: null, ahead: null, etaSeconds: null });
     expect(status.place?.split('.').at(-3)).toBe('drawn');
   }
+  await openNow(first);
   const made = await drawMade(first);
   const late: Status[] = [];
   for (let i = 0; i < 5; i += 1) late.push((await join(gateways[i % 3] as TestGateway)).status);
@@ -71,8 +74,8 @@ it('draws who joined before the opening by the seed, with three gateways at it, 
 });
 
 /** An engine whose room is a lottery as its rules say, and which no gateway serves. */
-function bareLottery(inMs: number): Promise<BareEngine> {
-  const rules = mergeRules(defaultRules, lotteryRules(inMs)) as RoomRules;
+function bareLottery(): Promise<BareEngine> {
+  const rules = mergeRules(defaultRules, lotteryRules()) as RoomRules;
   return openEngine(inject('redisUrl'), uniqueRoom(), toFields(rules));
 }
 
@@ -80,7 +83,7 @@ const seed = '5e'.repeat(32);
 const commitment = sha256OfHex(seed);
 
 it('lets nobody join a lottery whose commitment is not public', async () => {
-  const { engine, cursor } = await bareLottery(60_000);
+  const { engine, cursor } = await bareLottery();
   const newcomer = { visitor: 'early', lane: 0, score: 0, fresh: 'unused' };
   expect(await engine.join(cursor, newcomer)).toEqual({ refused: 'unsealed' });
   expect(await engine.draw.seal(cursor, { ...noDraw, seed, commitment })).toBe(true);
@@ -88,7 +91,7 @@ it('lets nobody join a lottery whose commitment is not public', async () => {
 });
 
 it('never gives a run another seed, whoever tries and whatever the method was meanwhile', async () => {
-  const { engine, cursor, redis } = await bareLottery(60_000);
+  const { engine, cursor, redis } = await bareLottery();
   const rivals = ['11', '22', '33', '44'].map((byte) => byte.repeat(32));
   const sealed = await Promise.all(
     rivals.map((rival) =>
@@ -106,14 +109,16 @@ it('never gives a run another seed, whoever tries and whatever the method was me
 });
 
 it('decides by Redis time in the join which side of the opening somebody is on', async () => {
-  const { engine, cursor, redis } = await bareLottery(400);
+  const { engine, cursor, redis } = await bareLottery();
   await engine.draw.seal(cursor, { ...noDraw, seed, commitment });
   const { joinVisitors } = scripts;
   const names = joinVisitors.contract.keys as readonly Exclude<keyof RoomKeys, 'queue' | 'away'>[];
   const keys = [...names.map((name) => cursor.keys[name]), ...cursor.laneKeys()];
-  const opensAt = Number(await redis.hget(cursor.keys.config, 'schedule.opensAt'));
   const seen: { readonly now: number; readonly isDrawn: boolean }[] = [];
+  let opensAt = Number.POSITIVE_INFINITY;
   while ((seen.at(-1)?.now ?? 0) < opensAt + 100) {
+    // The first has joined before the opening, however long that took.
+    if (seen.length === 1) opensAt = await openLottery(engine, cursor, 400);
     const visitor = `v${seen.length}`;
     const head = [cursor.epochId, 0, cursor.lanesText, cursor.keys.tick];
     const answer = await joinVisitors.call(redis, keys, [...head, `${visitor}:1`]);
@@ -125,7 +130,7 @@ it('decides by Redis time in the join which side of the opening somebody is on',
 });
 
 it('draws neither who left before the opening nor anybody twice, and keeps the drawn place of who was away', async () => {
-  const [gateway] = await openLottery(1, 9_000, { presence: { graceSeconds: 5, leaseSeconds: 10 } });
+  const [gateway] = await startLottery(1, { presence: { graceSeconds: 5, leaseSeconds: 600 } });
   const [left, away, ...others] = (await joinMany([gateway], 8)) as [Status, Status, ...Status[]];
   expect(await leave(gateway, left.place ?? '')).toBe(204);
   const again = await join(gateway, away.place);
@@ -138,6 +143,7 @@ it('draws neither who left before the opening nor anybody twice, and keeps the d
   const { keys } = gateway.room.cursor;
   const { redis } = gateway.open;
   await until(async () => (await redis.zcard(keys.away('standard'))) === 1);
+  await openNow(gateway);
   const made = await drawMade(gateway);
 
   const drawn = [away, ...others].map(({ visitor }) => visitor);
@@ -151,11 +157,12 @@ it('draws neither who left before the opening nor anybody twice, and keeps the d
 
 it('admits in the order of the draw, and nobody before it is made', async () => {
   const admission = { ratePerMinute: 6_000, burst: 0, capacity: 1_000 };
-  const gateways = await openLottery(2, 2_500, { admission });
+  const gateways = await startLottery(2, { admission });
   const [first] = gateways;
   const { host, port } = first.open.redis.options;
   const { heard } = await observe(`redis://${host}:${port}`, { ...first.open, cursor: first.room.cursor });
   const early = await joinMany(gateways, 40);
+  await openNow(first);
   const made = await drawMade(first);
   const admitted = await until(() => {
     const turns = heard.flatMap(({ events }) => events.filter(({ type }) => type === 'admitted'));

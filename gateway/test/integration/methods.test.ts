@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { openLive } from '../support/live-client.ts';
-import { drawMade, join, lotteryRules, placesBySeed, publicState, statusOf } from '../support/lottery.ts';
+import {
+  drawMade,
+  join,
+  lotteryRules,
+  openNow,
+  placesBySeed,
+  publicState,
+  statusOf,
+} from '../support/lottery.ts';
 import { type OpenControl, openControl } from '../support/open-control.ts';
 import { privateRedis, startGateway, type TestGateway } from '../support/start-gateway.ts';
 import { startTestUpstream } from '../support/test-upstream.ts';
@@ -123,13 +131,13 @@ it('reject: joins get 409, who waits is told that it is over, sessions go on', a
 });
 
 it('a lottery that becomes fifo before its opening still draws who has joined; later ones stand behind', async () => {
-  const { gateway, patch } = await openRoom(lotteryRules(60_000, nobody));
+  const { gateway, patch } = await openRoom(lotteryRules(nobody));
   const drawn = [];
   for (let i = 0; i < 6; i += 1) drawn.push((await join(gateway)).status.visitor);
   await patch({ queue: { method: 'fifo' } });
   const late = [];
   for (let i = 0; i < 2; i += 1) late.push((await join(gateway)).status.visitor);
-  await patch({ schedule: { opensAt: Date.now() } });
+  await openNow(gateway);
   const { seed } = await drawMade(gateway);
   const { redis } = gateway.open;
   expect(await redis.zrange(gateway.room.cursor.keys.queue('standard'), '0', '-1')).toEqual([

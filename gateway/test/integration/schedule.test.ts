@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { until } from '../../../testing/until.ts';
 import { openLive } from '../support/live-client.ts';
-import { drawMade, join, lotteryRules, publicState, statusOf } from '../support/lottery.ts';
+import { drawMade, join, lotteryRules, openNow, publicState, statusOf } from '../support/lottery.ts';
 import { startGateway } from '../support/start-gateway.ts';
 
 const slow = { admission: { ratePerMinute: 0 }, queue: { alwaysOn: true } };
@@ -66,11 +66,12 @@ it('admits nobody before the opening, drained or not, and shows no position whil
 
 it('tells a lottery’s sockets of the opening only when the draw is made', async () => {
   const gateway = await startGateway({
-    rules: lotteryRules(1_000, { ...slow, queue: { beacon: 'a beacon' } }),
+    rules: lotteryRules({ ...slow, queue: { beacon: 'a beacon' } }),
   });
   const { place } = (await join(gateway)).status;
   const live = openLive(gateway.origin, gateway.room.name, place);
   await live.first('status');
+  await openNow(gateway);
   await until(async () => (await publicState(gateway)).draw?.participantsHash !== undefined);
   expect((await publicState(gateway)).state).toBe('prequeue');
   expect((await statusOf(gateway, place ?? '')).status.state).toBe('scheduled');

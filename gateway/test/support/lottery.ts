@@ -1,17 +1,34 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { PublicRoom, Status } from '@ropeline/core/protocol/status.ts';
 import { until } from '../../../testing/until.ts';
+import type { QueueEngine } from '../../src/queue/engine.ts';
+import type { RoomCursor } from '../../src/queue/room-cursor.ts';
 import type { TestGateway } from './start-gateway.ts';
 
-/** A lottery whose pre-queue is open and which opens `inMs` from now. */
-export function lotteryRules(inMs: number, more: Record<string, unknown> = {}): unknown {
+/** A lottery whose pre-queue is open, and which opens when it is told to; nobody is struck for absence before. */
+export function lotteryRules(more: Record<string, unknown> = {}): unknown {
   const now = Date.now();
   const { queue, ...others } = more as { queue?: object };
   return {
     queue: { method: 'lottery', alwaysOn: true, ...queue },
-    schedule: { prequeueAt: now - 1_000, opensAt: now + inMs },
+    schedule: { prequeueAt: now - 1_000, opensAt: now + 3_600_000 },
+    presence: { graceSeconds: 600, leaseSeconds: 600 },
     ...others,
   };
+}
+
+/** Opens the lottery `inMs` from now, but later than its seed was made: else it would be an opening of before the run. */
+export async function openLottery(engine: QueueEngine, cursor: RoomCursor, inMs = 0): Promise<number> {
+  const { pacer, now } = await engine.read(cursor.room, cursor.lanes);
+  const opensAt = Math.max(now + inMs, Number(pacer.get('draw.sealedAt')) + 1);
+  const fields = [['schedule.opensAt', String(opensAt)]] as const;
+  await engine.change(cursor, { author: 'test', action: 'patch', reason: '', expectedVersion: 0, fields });
+  return opensAt;
+}
+
+export async function openNow({ room }: Pick<TestGateway, 'room'>): Promise<void> {
+  await openLottery(room.engine, room.cursor);
+  room.wake();
 }
 
 const base = (gateway: TestGateway): string => `${gateway.origin}/_ropeline/rooms/${gateway.room.name}`;
