@@ -17,7 +17,7 @@ ARGV
   3 lanes     text    the lanes as the caller knows them
   + visitor   text    who
   + lane      index   from 1
-  + score     number  of the ticket, -1 = of the draw
+  + score     number  of the ticket, -1 = of the draw, -2 = of none that can be
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, then per visitor: code, score, deadline ms, turn, rank from 0}
   code: 0 waiting; 1 away; 2 admitted; 3 active; 4 ended; 5 lapsed; 6 left; 7 revoked; 8 rejected (sold out);
   9 rejected (closed); 10 unknown (a join that was lost: join again)
@@ -27,12 +27,12 @@ local config, pacer, admitted = KEYS[1], KEYS[2], KEYS[3]
 local active, turns, over, drawn = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 -- @include guard
 -- @include lanes
--- @include passed
+-- @include ended
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
 local lanes = read_lanes(ARGV[3], 8)
-local kept = redis.call('HMGET', pacer, 'seq', 'endedTo', 'endedBy')
+local kept = redis.call('HMGET', pacer, 'seq', 'endedBy', 'draw.endedAt')
 local over_codes = { served = 4, lapsed = 5, left = 6, revoked = 7 }
 
 local function find(visitor, lane, score)
@@ -48,12 +48,10 @@ local function find(visitor, lane, score)
   if away then return 1, tonumber(away), 0, turn, 0 end
   local why = over_codes[string.match(redis.call('HGET', over, visitor) or '', '^%a+')]
   if why then return why, score, 0, 0, 0 end
-  local served = last_admitted(lane.name, score)
-  if score == -1 and not kept[2] then return 10, score, 0, 0, 0 end
-  if (score > served or score == -1) and score <= (tonumber(kept[2]) or 0) then
-    return kept[3] == 'closed' and 9 or 8, score, 0, 0, 0
-  end
-  return score > served and 10 or 4, score, 0, 0, 0
+  local was_served = score >= 0 and score <= last_admitted(lane.name, score)
+  if was_served or score == -2 and not kept[3] then return 4, score, 0, 0, 0 end
+  if score > -2 and not ended_with_queue(visitor, lane, score) then return 10, score, 0, 0, 0 end
+  return kept[2] == 'closed' and 9 or 8, score, 0, 0, 0
 end
 
 local reply = { OK, tonumber(kept[1]), now_ms() }

@@ -5,7 +5,7 @@ other gateways put back.
 Called in chunks, each may be repeated: who was given a turn, had a session, left, lapsed, was revoked or ended comes out
 of the queues, and no session that ended comes back. Words are those of read_spent, plus: `s:lane:score` takes out
 everybody in the lane up to the score, for a caller who puts back the exceptions next; `m:lane:score` the last
-admitted (these two of the score's kind, drawn or arrived); `z:score:why` the queue ended up to there; `n:turn` the
+admitted; `z:score:why` the queue ended up to there (these three of the score's kind, drawn or arrived); `n:turn` the
 highest; `k:capacity:held:sold:at` the stock; `p:0|1` the end, 1 = the caller knew everything.
 
 KEYS
@@ -39,11 +39,10 @@ local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
 local now, sequence, lines, more = now_ms(), next_sequence(), {}, 0
 local lanes = read_lanes(ARGV[3], 10)
-local kept = redis.call('HMGET', pacer, 'openedAt', 'settleUntil', 'firstTurn', 'endedTo')
+local kept = redis.call('HMGET', pacer, 'openedAt', 'settleUntil', 'firstTurn', 'endedTo', 'endedDrawn')
 local rules = redis.call('HMGET', config, 'claim.windowSeconds', 'presence.leaseSeconds', 'version')
 local opened_at, settle_until = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
 local settling, first_turn = now < settle_until, tonumber(kept[3]) or 0
-local ended_to = tonumber(kept[4]) or -2
 local window, lease_until = tonumber(rules[1]) * 1000, lease_deadline(now, tonumber(rules[2]))
 local list_is_open = redis.call('HEXISTS', pacer, 'draw.frozenAt') == 0
 
@@ -55,6 +54,8 @@ local function lane_named(name)
 end
 -- @include raise
 -- @include passed
+local up_to = { endedTo = tonumber(kept[4]) or -2, endedDrawn = tonumber(kept[5]) or -2 }
+local function has_ended(score) return score <= up_to[ended_field(score)] end
 -- @include put_back
 -- @include put_exceptions
 -- @include put_bounds

@@ -73,7 +73,7 @@ local before_opening, passes = is_before_opening(rules, now), rules.method == 'p
 local state = room_state(rules, now)
 local serving = (state == 'open' or state == 'drained') and settled and not before_opening
 local given = 0
-if (state == 'closed' or state == 'sold-out') and somebody_stands(lanes) then waiting = end_queue(lanes, state, lines) end
+if (state == 'closed' or state == 'sold-out') and somebody_stands(lanes) then waiting = end_queue(lanes, state, now, lines) end
 if serving and waiting > 0 then
   local most = passes and 500 or math.min(math.floor(tokens + 1e-6), rules.capacity - inside, 500)
   if most > 0 then given = admit_by_weight(lanes, math.min(most, waiting), rules, now, lines) end

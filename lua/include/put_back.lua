@@ -34,7 +34,7 @@ local function put_away(visitor, lane, score)
     redis.call('ZADD', drawn, 'NX', -1, member)
     score = tonumber(redis.call('ZSCORE', drawn, member))
   end
-  if score <= ended_to then return end
+  if has_ended(score) then return end
   for _, other in ipairs(lanes) do
     -- Waits already: whoever holds the visitor says so, else this runs out.
     if redis.call('ZSCORE', other.queue, visitor) then

@@ -11,12 +11,14 @@ function put.k(capacity, held, sold, at)
 end
 
 function put.z(score, why)
-  if tonumber(score) <= ended_to then return end
-  ended_to = tonumber(score)
-  redis.call('HSET', pacer, 'endedTo', score, 'endedBy', why)
+  local highest = tonumber(score)
+  if has_ended(highest) then return end
+  local field, lowest = ended_field(highest), highest < ARRIVALS_FROM and '-inf' or string.format('%.0f', ARRIVALS_FROM)
+  up_to[field] = highest
+  redis.call('HSET', pacer, field, score, 'endedBy', why)
   for _, lane in ipairs(lanes) do
-    redis.call('ZREMRANGEBYSCORE', lane.queue, '-inf', score)
-    redis.call('ZREMRANGEBYSCORE', lane.away, '-inf', score)
+    redis.call('ZREMRANGEBYSCORE', lane.queue, lowest, score)
+    redis.call('ZREMRANGEBYSCORE', lane.away, lowest, score)
   end
 end
 

@@ -25,7 +25,7 @@ local function put_back_absent()
       leases[#leases + 1], leases[#leases + 2] = lease_until, visitor
     elseif score == '-1' then
       put_away(visitor, lane, -1)
-    elseif tonumber(score) > ended_to then
+    elseif not has_ended(tonumber(score)) then
       local list = lane.absent
       list[#list + 1], list[#list + 2] = score, visitor
     end

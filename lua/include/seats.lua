@@ -1,6 +1,7 @@
 -- Needs every key of join_visitors. What a batch of joins shares: counts and tokens are read once, kept in `room`
 -- while places are given, and written once.
 -- @include server
+-- @include ended
 local BASE, EPOCH_SPAN = 4503599627370496, 1073741824
 
 local function open_seats(rules, lanes, now)
@@ -95,10 +96,9 @@ local function find_place(visitor, lane, score, room)
   local away = redis.call('ZSCORE', lane.away, visitor)
   if away then return wait_again(visitor, lane, tonumber(away), room) end
   local served = last_admitted(lane.name, score)
-  local ended = tonumber(redis.call('HGET', pacer, 'endedTo')) or UNSCORED - 1
   -- Above the last admitted score nobody was served: the place was lost, or is an older epoch's and was seen here last.
   local lost = score > served or score == UNSCORED
-  if lost and score > ended and redis.call('HEXISTS', over, visitor) == 0 then
+  if lost and not ended_with_queue(visitor, lane, score) and redis.call('HEXISTS', over, visitor) == 0 then
     if score >= room.base + room.next then room.next = score - room.base + 1 end
     if score < BASE then add_participant(visitor, lane, score, room) end
     return wait_again(visitor, lane, score, room)

@@ -1,5 +1,6 @@
 import { RankSketch } from './numbers/sketch.ts';
 import { parsePiece, type SketchPiece } from './numbers/sketch-draft.ts';
+import type { UpTo } from './recovery/up-to.ts';
 
 /** A place by its lane's name, for who must put it back after a loss; absent where the event does not tell it. */
 type At = { readonly at?: { readonly lane: string; readonly score: number } };
@@ -43,7 +44,8 @@ export type RoomEvent =
   /** Waits although the last admitted score has passed the place: given by a gateway while Redis was away. */
   | (At & { readonly type: 'passed-over'; readonly visitor: string })
   | (At & { readonly type: 'out'; readonly visitor: string; readonly turn: number; readonly reason: string })
-  | { readonly type: 'queue-ended'; readonly reason: 'sold-out' | 'closed'; readonly score: number }
+  /** `drawn`: -1 = who is to be drawn, and joined before this; -2 = nobody of the drawn. */
+  | { readonly type: 'queue-ended'; readonly reason: 'sold-out' | 'closed'; readonly upTo: UpTo }
   | { readonly type: 'sketch'; readonly lane: number; readonly sketch: RankSketch; readonly pieces: number }
   | { readonly type: 'piece'; readonly lane: number; readonly piece: SketchPiece }
   | { readonly type: 'counts'; readonly admitted: number; readonly active: number }
@@ -157,7 +159,7 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
       return {
         type: 'queue-ended',
         reason: first === 'closed' ? 'closed' : 'sold-out',
-        score: Number(second),
+        upTo: { arrived: Number(second), drawn: Number(third) },
       };
     case 's': {
       const last = { drawn: Number(sixth), arrived: Number(third) };

@@ -68,7 +68,7 @@ export class RoomNews {
     switch (event.type) {
       case 'sketch':
         record.sawLastAdmitted(cursor.lanes[event.lane] ?? '', event.sketch.last);
-        numbers.heardSketch(event, cursor.lanes, broadcast.now);
+        numbers.heardSketch(event, cursor.lanes, broadcast);
         if (event.sketch.waiting > 0) this.#options.wakeWithin(0);
         return;
       case 'piece':
@@ -98,7 +98,7 @@ export class RoomNews {
         refresh();
         return;
       case 'queue-ended':
-        visitors.heardEnd(event.score, event.reason, broadcast.sequence);
+        visitors.heardEnd(event.upTo, event.reason, broadcast.sequence);
         return;
       default:
         this.#tellOfVisitor(event, broadcast);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseBroadcast } from '../../src/queue/broadcast.ts';
 import { RankSketch } from '../../src/queue/numbers/sketch.ts';
 import { parsePiece, SketchDraft } from '../../src/queue/numbers/sketch-draft.ts';
-import { lastAt, nobodyAdmitted } from '../../src/queue/recovery/last-admitted.ts';
+import { lastAt, nobodyAdmitted } from '../../src/queue/recovery/up-to.ts';
 
 const ids = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, i) => `v${from + i}`).join(',');

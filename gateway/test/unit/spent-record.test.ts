@@ -59,8 +59,40 @@ test('what is read late does not take back what was heard meanwhile', () => {
 
 test('what ran out, and a queue that ended, leave nothing behind', () => {
   const record = recordOf(admitted, { type: 'abandoned', visitor: 'u', at: { lane: 'standard', score: 9 } });
-  record.heard({ type: 'queue-ended', reason: 'sold-out', score: 9 });
+  record.heard({ type: 'queue-ended', reason: 'sold-out', upTo: { drawn: 9, arrived: -2 } });
   record.forgetOld(1_000_000);
   expect(factsOf(record)).toEqual([]);
   expect([...record.words(false)]).toContain('z:9:sold-out');
+});
+
+test('a queue that ended with arrivals in it says nothing of who joins a draw later, and nothing of its end is unsaid', () => {
+  const arrival = (visitor: string, n: number): RoomEvent => absent(visitor, 2 ** 52 + n);
+  const absent = (visitor: string, score: number): RoomEvent => ({
+    ...{ type: 'abandoned', visitor, at: { lane: 'standard', score } },
+  });
+  const record = recordOf(arrival('early', 4), absent('listed', -1));
+  record.heard({ type: 'queue-ended', reason: 'closed', upTo: { drawn: -1, arrived: 2 ** 52 + 5 } });
+  expect(factsOf(record)).toEqual([]);
+  for (const event of [
+    arrival('read late', 5),
+    arrival('later', 6),
+    absent('to be drawn', -1),
+    absent('drawn', 7),
+  ])
+    record.heard(event);
+  expect(factsOf(record)).toEqual([
+    `x:later:standard:${2 ** 52 + 6}`,
+    'x:to be drawn:standard:-1',
+    'x:drawn:standard:7',
+  ]);
+  record.heard({
+    type: 'queue-ended',
+    reason: 'sold-out',
+    upTo: { drawn: 2 ** 52 - 1, arrived: 2 ** 52 + 5 },
+  });
+  expect(factsOf(record)).toEqual([`x:later:standard:${2 ** 52 + 6}`]);
+  expect([...record.words(false)].filter((word) => word.startsWith('z'))).toEqual([
+    `z:${2 ** 52 - 1}:sold-out`,
+    `z:${2 ** 52 + 5}:sold-out`,
+  ]);
 });

@@ -22,6 +22,8 @@ export type DrawState = {
   readonly madeAt: number;
   /** When all scores were in the queue and admission could begin; 0 = not yet. */
   readonly doneAt: number;
+  /** When an open list was last given up because the room closed: who joined before is over. 0 = never. */
+  readonly endedAt: number;
 };
 
 export const noDraw: DrawState = {
@@ -36,6 +38,7 @@ export const noDraw: DrawState = {
   beacon: undefined,
   madeAt: 0,
   doneAt: 0,
+  endedAt: 0,
 };
 
 export function readDraw(pacer: ReadonlyMap<string, string>): DrawState {
@@ -53,6 +56,7 @@ export function readDraw(pacer: ReadonlyMap<string, string>): DrawState {
     beacon: text('beacon'),
     madeAt: count('madeAt'),
     doneAt: count('doneAt'),
+    endedAt: count('endedAt'),
   };
 }
 
@@ -62,9 +66,21 @@ export function readDraw(pacer: ReadonlyMap<string, string>): DrawState {
  */
 export function keptDrawFields(draw: DrawState): readonly (readonly [string, string])[] {
   if (draw.seed === undefined || draw.commitment === undefined) return [];
-  const { seed, commitment, sealedAt, joined, openedAt, frozenAt, participants, hash, beacon, madeAt } = draw;
+  const {
+    seed,
+    commitment,
+    sealedAt,
+    joined,
+    openedAt,
+    frozenAt,
+    participants,
+    hash,
+    beacon,
+    madeAt,
+    endedAt,
+  } = draw;
   const list = hash === undefined ? {} : { frozenAt, participants };
-  const numbers = { sealedAt, joined, openedAt, ...list, madeAt };
+  const numbers = { sealedAt, joined, openedAt, ...list, madeAt, endedAt };
   return [
     ['draw.seed', seed],
     ['draw.commitment', commitment],

@@ -1,6 +1,6 @@
 import type { RoomEvent } from '../broadcast.ts';
 import { unscored } from '../draw/draw-score.ts';
-import { nobodyAdmitted } from '../recovery/last-admitted.ts';
+import { nobodyAdmitted } from '../recovery/up-to.ts';
 import type { RoomMetrics } from '../room-metrics.ts';
 import type { RoomRules } from '../rules.ts';
 import type { RoomReading } from '../scripts.ts';
@@ -17,6 +17,8 @@ export class LineNumbers {
   readonly #metrics: RoomMetrics;
   #sketches: RankSketch[] = [];
   readonly #drafts: SketchDraft[] = [];
+  /** The write of the room from which each lane's sketch is, or is coming; of the present epoch. */
+  #drawnAt: number[] = [];
   #admitted = 0;
   #active = 0;
   #pace: Pace | undefined;
@@ -43,10 +45,12 @@ export class LineNumbers {
     return this.#active;
   }
 
-  /** By the last sketch, or as Redis has answered since. */
+  /** By the last sketch, or as Redis has answered since: who was away meanwhile stands elsewhere in that sketch. */
   rankOf(visitor: Visitor, score: number): number | undefined {
     const sketch = this.#sketches[visitor.lane];
     if (visitor.state !== 'waiting' || sketch === undefined || score === unscored) return undefined;
+    if (visitor.rankKnown > 0 && visitor.sequence > (this.#drawnAt[visitor.lane] ?? 0))
+      return visitor.rankKnown;
     visitor.rankKnown = sketch.rankOf(score, visitor.id, visitor.rankKnown);
     return visitor.rankKnown;
   }
@@ -75,6 +79,7 @@ export class LineNumbers {
         ? old
         : new RankSketch(lane.waiting, nobodyAdmitted, 0);
     });
+    this.#drawnAt = [];
     if (isOther) this.outflow.restart(now);
     this.#pace = undefined;
     this.#metrics.counts(names, this.#sketches, this.#active);
@@ -83,8 +88,9 @@ export class LineNumbers {
   heardSketch(
     { lane, sketch, pieces }: Extract<RoomEvent, { readonly type: 'sketch' }>,
     names: readonly string[],
-    now: number,
+    { now, sequence }: { readonly now: number; readonly sequence: number },
   ): void {
+    this.#drawnAt[lane] = sequence;
     // Seconds in which nobody was in line say nothing of how fast the line moves.
     if (this.waiting === 0 && sketch.waiting > 0) this.outflow.restart(now);
     this.#drafts[lane] = new SketchDraft(sketch, pieces);

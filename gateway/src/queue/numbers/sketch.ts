@@ -1,4 +1,4 @@
-import { type LastAdmitted, lastOf, nobodyAdmitted } from '../recovery/last-admitted.ts';
+import { nobodyAdmitted, ofKind, type UpTo } from '../recovery/up-to.ts';
 
 /** How many ranks at the front are known exactly. */
 export const exactRanks = 1_000;
@@ -15,7 +15,7 @@ const noMarks: Marks = { scores: [], ranks: [] };
  */
 export class RankSketch {
   readonly waiting: number;
-  readonly last: LastAdmitted;
+  readonly last: UpTo;
   /** Highest score given when the ranks were drawn: what lies above joined later. */
   readonly newest: number;
   readonly #front: ReadonlyMap<string, number>;
@@ -23,7 +23,7 @@ export class RankSketch {
 
   constructor(
     waiting: number,
-    last: LastAdmitted,
+    last: UpTo,
     newest: number,
     front: ReadonlyMap<string, number> = new Map(),
     marks: Marks = noMarks,
@@ -66,7 +66,7 @@ export class RankSketch {
     const upper = ranks[at];
     if (upper === undefined) return this.waiting + 1;
     const [from, lower] =
-      at === 0 ? [lastOf(this.last, scores[at] as number), 0] : [scores[at - 1] ?? 0, ranks[at - 1] ?? 0];
+      at === 0 ? [ofKind(this.last, scores[at] as number), 0] : [scores[at - 1] ?? 0, ranks[at - 1] ?? 0];
     if (scores[at] === score || upper - lower <= 1) return Math.max(1, upper);
     const share = Math.max(0, score - from) / ((scores[at] as number) - from);
     const percent = this.waiting / 100;

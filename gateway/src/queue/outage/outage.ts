@@ -2,7 +2,7 @@ import type { Logger } from '@ropeline/core/log.ts';
 import { type ClaimOutcome, CursorStale, type Entered, EpochLost, type JoinRefusal } from '../engine.ts';
 import type { RedisLink } from '../link.ts';
 import type { LiveRoom } from '../live-room.ts';
-import { isPassed, nobodyAdmitted } from '../recovery/last-admitted.ts';
+import { isPassed, nobodyAdmitted } from '../recovery/up-to.ts';
 import type { Visitor } from '../visitors/roster.ts';
 import { newVisitorId } from '../visitors/visitor-id.ts';
 import { OutageLedger, type ToTell } from './outage-ledger.ts';

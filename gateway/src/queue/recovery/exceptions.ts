@@ -1,3 +1,5 @@
+import { isPassed, lastAt, nobodyEnded, raised, type UpTo } from './up-to.ts';
+
 /** Most of a lane, as in lua/include/upkeep.lua. */
 const mostKept = 1_000_000;
 
@@ -9,12 +11,12 @@ type Exception = { readonly visitor: string; readonly lane: string; readonly sco
  */
 export class Exceptions {
   readonly #lanes = new Map<string, Map<string, number>>();
-  #highest = Number.NEGATIVE_INFINITY;
+  #highest = nobodyEnded;
 
   add({ visitor, lane, score }: Exception): void {
     const scores = this.#lanes.get(lane) ?? new Map<string, number>();
     this.#lanes.set(lane, scores.set(visitor, score));
-    this.#highest = Math.max(this.#highest, score);
+    this.#highest = raised(this.#highest, lastAt(score));
   }
 
   delete(visitor: string): void {
@@ -22,13 +24,13 @@ export class Exceptions {
   }
 
   /** Those whose places ended with the queue: mostly all, and then it is done at once. */
-  deleteUpTo(score: number): void {
-    if (this.#highest <= score) {
+  deleteUpTo(upTo: UpTo): void {
+    if (this.#highest.drawn <= upTo.drawn && this.#highest.arrived <= upTo.arrived) {
       this.clear();
       return;
     }
     for (const scores of this.#lanes.values())
-      for (const [visitor, own] of scores) if (own <= score) scores.delete(visitor);
+      for (const [visitor, score] of scores) if (isPassed(upTo, score)) scores.delete(visitor);
   }
 
   deleteFirst(): void {
@@ -46,6 +48,6 @@ export class Exceptions {
 
   clear(): void {
     this.#lanes.clear();
-    this.#highest = Number.NEGATIVE_INFINITY;
+    this.#highest = nobodyEnded;
   }
 }

@@ -3,8 +3,8 @@ import type { Stock } from '../engine.ts';
 import { isOwnTurn } from '../outage/own-turns.ts';
 import type { EndedTurns } from './ended-turns.ts';
 import { Exceptions } from './exceptions.ts';
-import { isPassed, type LastAdmitted, lastAt, nobodyAdmitted, raised } from './last-admitted.ts';
 import { parseWord, type SpentWord } from './spent-words.ts';
+import { isPassed, lastAt, nobodyAdmitted, nobodyEnded, raised, type UpTo } from './up-to.ts';
 
 type Turn = Extract<SpentWord, { readonly kind: 'turn' }>;
 type Exception = Extract<SpentWord, { readonly kind: 'exception' }>;
@@ -28,11 +28,12 @@ export class SpentRecord {
   readonly #turns = new Map<string, Turn>();
   readonly #exceptions = new Exceptions();
   readonly #over = new Map<string, Over>();
-  readonly #last = new Map<string, LastAdmitted>();
+  readonly #last = new Map<string, UpTo>();
   readonly #ended: EndedTurns;
   #turn = 0;
   #mayHaveMore = false;
-  #endedQueue: { readonly score: number; readonly reason: string } | undefined;
+  #endedTo = nobodyEnded;
+  #endedBy = '';
   #stock: (Stock & { readonly at: number }) | undefined;
 
   constructor(ended: EndedTurns) {
@@ -112,7 +113,7 @@ export class SpentRecord {
         if (event.at !== undefined) this.#except({ kind: 'exception', visitor: event.visitor, ...event.at });
         return;
       case 'queue-ended':
-        this.#endQueue(event.score, event.reason);
+        this.#endQueue(event.upTo, event.reason);
         return;
       case 'stock':
         this.#stock = event;
@@ -151,15 +152,16 @@ export class SpentRecord {
     const score = (field: string): number => Number(pacer.get(field) ?? -1);
     for (const lane of lanes)
       this.#raiseLast(lane, { drawn: score(`lastDrawn:${lane}`), arrived: score(`last:${lane}`) });
-    const endedTo = pacer.get('endedTo');
-    if (endedTo !== undefined) this.#endQueue(Number(endedTo), pacer.get('endedBy') ?? 'closed');
+    const ended = (field: string): number => Number(pacer.get(field) ?? -2);
+    const upTo = { drawn: ended('endedDrawn'), arrived: ended('endedTo') };
+    this.#endQueue(upTo, pacer.get('endedBy') ?? 'closed');
     const at = Number(pacer.get('stock.at') ?? 0);
     if (at <= (this.#stock?.at ?? 0)) return;
     const units = (name: string): number => Number(pacer.get(`stock.${name}`));
     this.#stock = { capacity: units('capacity'), held: units('held'), sold: units('sold'), at };
   }
 
-  sawLastAdmitted(lane: string, last: LastAdmitted): void {
+  sawLastAdmitted(lane: string, last: UpTo): void {
     this.#raiseLast(lane, last);
   }
 
@@ -172,7 +174,8 @@ export class SpentRecord {
         yield `m:${lane}:${score}`;
       }
     }
-    if (this.#endedQueue !== undefined) yield `z:${this.#endedQueue.score}:${this.#endedQueue.reason}`;
+    for (const score of [this.#endedTo.drawn, this.#endedTo.arrived])
+      if (score >= 0) yield `z:${score}:${this.#endedBy}`;
     yield `n:${this.#turn}`;
     if (this.#stock !== undefined) {
       const { capacity, held, sold, at } = this.#stock;
@@ -194,7 +197,7 @@ export class SpentRecord {
     this.#last.clear();
     this.#turn = 0;
     this.#mayHaveMore = false;
-    this.#endedQueue = undefined;
+    this.#endedTo = nobodyEnded;
     this.#stock = undefined;
   }
 
@@ -236,7 +239,7 @@ export class SpentRecord {
 
   #except(word: Exception): void {
     if (this.#over.has(word.visitor) || this.#turns.has(word.visitor)) return;
-    if (word.score <= (this.#endedQueue?.score ?? Number.NEGATIVE_INFINITY)) return;
+    if (isPassed(this.#endedTo, word.score)) return;
     this.#exceptions.add(word);
   }
 
@@ -251,15 +254,21 @@ export class SpentRecord {
     this.#over.set(visitor, { kind: 'over', visitor, reason, lane, score });
   }
 
-  #endQueue(score: number, reason: string): void {
-    if (score <= (this.#endedQueue?.score ?? Number.NEGATIVE_INFINITY)) return;
-    this.#endedQueue = { score, reason };
-    this.#exceptions.deleteUpTo(score);
+  /** Who is to be drawn ends now and not for good: others may join the draw after them. */
+  #endQueue(upTo: UpTo, reason: string): void {
+    const { drawn, arrived } = this.#endedTo;
+    if (upTo.drawn <= drawn && upTo.arrived <= arrived) return;
+    this.#endedTo = raised(this.#endedTo, {
+      ...upTo,
+      drawn: upTo.drawn < 0 ? nobodyEnded.drawn : upTo.drawn,
+    });
+    this.#endedBy = reason;
+    this.#exceptions.deleteUpTo(upTo);
     for (const each of this.#turns.values())
-      if (each.stage === 'waits-again' && each.score <= score) this.#turns.delete(each.visitor);
+      if (each.stage === 'waits-again' && isPassed(upTo, each.score)) this.#turns.delete(each.visitor);
   }
 
-  #raiseLast(lane: string, last: LastAdmitted): void {
+  #raiseLast(lane: string, last: UpTo): void {
     this.#last.set(lane, raised(this.#last.get(lane) ?? nobodyAdmitted, last));
   }
 }

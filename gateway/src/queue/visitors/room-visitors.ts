@@ -1,5 +1,6 @@
 import { unscored } from '../draw/draw-score.ts';
 import type { QueueEngine } from '../engine.ts';
+import { isPassed, type UpTo } from '../recovery/up-to.ts';
 import type { RoomCursor } from '../room-cursor.ts';
 import { type Known, RecentEvents } from './recent-events.ts';
 import { isOver, Roster, type Visitor, type VisitorFacts } from './roster.ts';
@@ -28,8 +29,8 @@ export class RoomVisitors {
   readonly #drawnScore: (visitor: string) => number;
   readonly #wake: () => void;
   readonly #recent = new RecentEvents();
-  /** Up to which score the queue was ended last. */
-  #endedQueue: { readonly score: number; readonly known: Known } | undefined;
+  /** Up to where the queue was ended last. */
+  #endedQueue: { readonly upTo: UpTo; readonly known: Known } | undefined;
   /** Whose last socket here is gone, and Redis could not be told. */
   readonly #unreleased = new Set<Visitor>();
 
@@ -76,9 +77,9 @@ export class RoomVisitors {
     if (isHeld && visitor.state === 'abandoned') void this.hold(visitor);
   }
 
-  /** The queue was ended: every place up to the score is over. */
-  heardEnd(score: number, reason: 'sold-out' | 'closed', sequence: number): void {
-    this.#endedQueue = { score, known: { state: 'rejected', reason, sequence } };
+  /** The queue was ended: every place up to there is over. */
+  heardEnd(upTo: UpTo, reason: 'sold-out' | 'closed', sequence: number): void {
+    this.#endedQueue = { upTo, known: { state: 'rejected', reason, sequence } };
     for (const visitor of [...this.roster.all()]) this.#endIfBelow(visitor);
   }
 
@@ -214,8 +215,8 @@ export class RoomVisitors {
 
   #endIfBelow(visitor: Visitor): void {
     if (this.#endedQueue === undefined) return;
-    const { score, known } = this.#endedQueue;
-    if (visitor.score > score || visitor.sequence > known.sequence) return;
+    const { upTo, known } = this.#endedQueue;
+    if (!isPassed(upTo, visitor.score) || visitor.sequence > known.sequence) return;
     if (visitor.state === 'waiting' || visitor.state === 'abandoned') this.#move(visitor, known.state, known);
   }
 

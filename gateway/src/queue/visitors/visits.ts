@@ -243,7 +243,7 @@ export class Visits {
       visitor: visitor.id,
       lane: lanes[visitor.lane] ?? '',
       score: visitor.score < drawnBelow ? drawn : String(visitor.score),
-      issuedAt: Math.floor(Date.now() / 1_000),
+      issuedAt: Math.floor(room.cursor.now() / 1_000),
     };
     return this.#tickets.sign(ticket);
   }
@@ -305,14 +305,21 @@ function away(cause?: unknown): AppError {
   });
 }
 
-/** A score that no place has, and none can be found by: its lane is gone, and that could be only with nobody in it. */
+/**
+ * A score that no place has, and none can be found by: its lane is gone, and that could be only with nobody in it; or it is
+ * of who was to be drawn when the room closed.
+ */
 const gone = -2;
 
 function placeOf(room: LiveRoom, ticket: PlaceTicket): { visitor: string; lane: number; score: number } {
   const lane = room.cursor.lanes.indexOf(ticket.lane);
   if (lane < 0) return { visitor: ticket.visitor, lane: 0, score: gone };
-  const score = ticket.score === drawn ? room.draw.scoreOf(ticket.visitor) : Number(ticket.score);
-  return { visitor: ticket.visitor, lane, score };
+  return { visitor: ticket.visitor, lane, score: scoreOf(room, ticket) };
+}
+
+function scoreOf({ draw }: LiveRoom, { score, issuedAt, visitor }: PlaceTicket): number {
+  if (score !== drawn) return Number(score);
+  return issuedAt < Math.floor(draw.state.endedAt / 1_000) ? gone : draw.scoreOf(visitor);
 }
 
 /** While Redis is away the room's state is the reason, and no longer than that. */
