@@ -16,10 +16,12 @@ export type Tap = {
   readonly port: number;
   /** The same address by way of the tap. */
   readonly url: string;
-  /** Nothing passes in either direction from the point on. Resolves when it is reached. */
+  /** Nothing passes in either direction from the point on, but waits. Resolves when it is reached. */
   readonly freezeAt: (point: Point) => Promise<void>;
-  /** Ends every connection; new ones pass again. */
+  /** Ends every connection, and what waits is lost; new ones pass again. */
   readonly thaw: () => void;
+  /** What waits passes, late, and all that follows. */
+  readonly letGo: () => void;
   readonly stop: () => Promise<void>;
 };
 
@@ -37,6 +39,7 @@ export async function startTap(target: string): Promise<Tap> {
   const sockets = new Set<Socket>();
   let armed: { readonly point: Point; readonly reached: () => void } | undefined;
   let isFrozen = false;
+  let waiting: (() => void)[] = [];
 
   const server = createServer((client) => {
     const upstream = connect(Number(to.port), to.hostname);
@@ -50,22 +53,25 @@ export async function startTap(target: string): Promise<Tap> {
       socket.on('close', () => sockets.delete(socket));
     }
     client.on('data', (chunk) => {
-      if (isFrozen || isLast) return;
-      if (armed !== undefined && passes(chunk.toString('latin1'), armed.point)) {
-        if (armed.point.when === 'before') return freeze();
-        isLast = true;
-      }
+      const isPoint = !isFrozen && !isLast && passes(chunk.toString('latin1'), armed?.point);
+      if (isPoint && armed?.point.when === 'before') freeze();
+      if (isFrozen || isLast) return void waiting.push(() => upstream.write(chunk));
+      isLast = isPoint;
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
       if (isLast) freeze();
-      if (!isFrozen) client.write(chunk);
+      isLast = false;
+      if (isFrozen) return void waiting.push(() => client.write(chunk));
+      client.write(chunk);
     });
     client.on('close', () => upstream.end());
     upstream.on('close', () => client.destroy());
 
     /** True when these bytes bring the last words of the point. */
-    function passes(bytes: string, { sends }: Point): boolean {
+    function passes(bytes: string, point: Point | undefined): boolean {
+      if (point === undefined) return false;
+      const { sends } = point;
       let text = tail + bytes;
       for (;;) {
         const words = sends[seen];
@@ -93,9 +99,11 @@ export async function startTap(target: string): Promise<Tap> {
         armed = { point, reached: resolve };
       }),
     thaw() {
-      armed = undefined;
-      isFrozen = false;
+      pass();
       for (const socket of sockets) socket.destroy();
+    },
+    letGo() {
+      for (const go of pass()) go();
     },
     async stop() {
       for (const socket of sockets) socket.destroy();
@@ -107,5 +115,13 @@ export async function startTap(target: string): Promise<Tap> {
   function freeze(): void {
     isFrozen = true;
     armed?.reached();
+  }
+
+  function pass(): readonly (() => void)[] {
+    const waited = waiting;
+    waiting = [];
+    armed = undefined;
+    isFrozen = false;
+    return waited;
   }
 }

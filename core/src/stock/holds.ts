@@ -8,9 +8,7 @@ import { releasedChannel, type StockKeys } from './stock-keys.ts';
  */
 export async function expireDue(stock: StockClient, partition: number, most: number): Promise<number> {
   const keys = stock.keysOf(partition);
-  const [seconds, microseconds] = await stock.redis.time();
-  const now = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
-  const due = await stock.redis.zrangebyscore(keys.holds, 0, now, 'LIMIT', 0, most);
+  const due = await stock.redis.zrangebyscore(keys.holds, 0, await stock.timeMs(), 'LIMIT', 0, most);
   if (due.length === 0) return 0;
   // Offer and entry of an order never change: reading them before the script is safe.
   const owners = await Promise.all(
@@ -32,12 +30,15 @@ export async function expireDue(stock: StockClient, partition: number, most: num
   return reply.slice(1).filter((code) => code === 1).length;
 }
 
+/** How long Redis still keeps an order whose final version is in Postgres; what hangs for longer may not find it. */
+export const orderLingerMs = 60_000;
+
 /** Lets orders go after `lingerMs` whose final version (as given) is in Postgres. Returns how many will go. */
 export async function forgetPersisted(
   stock: StockClient,
   partition: number,
   orders: readonly { readonly orderId: string; readonly version: number }[],
-  lingerMs = 60_000,
+  lingerMs = orderLingerMs,
 ): Promise<number> {
   if (orders.length === 0) return 0;
   const keys = stock.keysOf(partition);

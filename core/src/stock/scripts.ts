@@ -98,7 +98,11 @@ export const forgetOrders = defineScript(
 );
 
 export const restoreOrder = defineScript(
-  { file: 'restore_order', keys: ['epoch', 'holds', 'order'], args: ['epochId', 'keepMs'] },
+  {
+    file: 'restore_order',
+    keys: ['epoch', 'holds', 'order'],
+    args: ['epochId', 'keepMs', 'readAt', 'freshMs'],
+  },
   flat,
 );
 

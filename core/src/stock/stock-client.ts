@@ -55,6 +55,12 @@ export class StockClient {
     return Promise.all(this.keys.map(({ epoch }) => this.redis.get(epoch)));
   }
 
+  /** What its scripts take for now, Unix ms. */
+  async timeMs(): Promise<number> {
+    const [seconds, microseconds] = await this.redis.time();
+    return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+  }
+
   keysOf(partition: number): StockKeys {
     const keys = this.keys[partition];
     if (keys === undefined) throw new Error(`there is no stock partition ${partition}`);

@@ -11,6 +11,7 @@ import {
   confirmProduct,
   prepareOffer,
   reserveProduct,
+  restoreOrder,
 } from '../../src/stock/scripts.ts';
 import { releasedChannel } from '../../src/stock/stock-keys.ts';
 import {
@@ -273,6 +274,26 @@ it('forgets orders that are over, and only in the version that was persisted', a
   expect(await redis.pttl(keys.order(over))).toBeGreaterThan(0);
   await cancel(stock, over);
   expect(await redis.pttl(keys.order(over))).toBe(-1);
+});
+
+it('puts an order back that was read lately, and none that may have ended and been forgotten since', async () => {
+  const { stock, keys, redis } = test;
+  await prepare(stock, 1, 5);
+  const orderId = await taken(stock, { quantity: 2 });
+  const fields = Object.entries(await redis.hgetall(keys.order(orderId))).flat();
+  await redis.del(keys.order(orderId));
+  const putBack = async (readMsAgo: number) =>
+    stock.call(
+      restoreOrder,
+      [keys.epoch, keys.holds, keys.order(orderId)],
+      [60_000, (await stock.timeMs()) - readMsAgo, 10_000, ...fields],
+    );
+  expect(await putBack(10_500)).toEqual([3]);
+  expect(await redis.exists(keys.order(orderId))).toBe(0);
+  expect(await putBack(0)).toEqual([1]);
+  expect(await putBack(10_500)).toEqual([2]);
+  expect(await readOrder(stock, orderId)).toMatchObject({ state: 'RESERVED', version: 1 });
+  expect(await counts(stock)).toEqual([5, 2, 0]);
 });
 
 it('does nothing under another epoch', async () => {

@@ -39,6 +39,14 @@ export class OrderLookup {
     return this.#find(orderId, true);
   }
 
+  /** Gives Redis a sold order back that it has forgotten, so that it can be moved; see `StockOrders.restore`. */
+  async putBackSold(orderId: string): Promise<void> {
+    await this.#redis.restore(orderId, async () => {
+      const order = await this.#postgres.read(orderId);
+      return order?.state === 'COMPLETED' ? order : undefined;
+    });
+  }
+
   /** The order behind an idempotency key that Redis may have let go; Postgres keeps it for ever. */
   ofKey(memberId: string, offerId: number, key: string): Promise<OrderRecord | undefined> {
     return this.#postgres.ofKey(memberId, offerId, key);

@@ -1,3 +1,4 @@
+import { AppError } from '@ropeline/core/errors.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
@@ -7,7 +8,7 @@ import {
   type PaymentRows,
   paymentReference,
 } from '../payments/payment-rows.ts';
-import type { OrderLookup } from './order-lookup.ts';
+import type { Found, OrderLookup } from './order-lookup.ts';
 import type { CancelOutcome, PayOutcome } from './outcomes.ts';
 import type { Move, Moved, StockOrders } from './stock-orders.ts';
 
@@ -18,6 +19,9 @@ type Parts = {
   readonly provider: PaymentProvider;
   readonly log: Logger;
 };
+
+/** An order that is to be cancelled is looked at again so often, when Redis does not have it as it was read. */
+const mostLooks = 3;
 
 /**
  * An order from its reservation to its end.
@@ -83,8 +87,8 @@ export class OrderSaga {
     );
     const now = await this.#now(order);
     // Still under way: Redis does not have it now. The settler comes back to it.
-    const isOpen = now.attempt === attempt && (now.state === 'PAYING' || now.state === 'COMPLETED');
-    if (word === 'paid' && !isOpen) {
+    const isUnderWay = now.attempt === attempt && (now.state === 'PAYING' || now.state === 'COMPLETED');
+    if (word === 'paid' && !isUnderWay) {
       log.warn(
         { correlationId: orderId, attempt, state: now.state },
         'paid for an order that cannot be completed: refund due',
@@ -95,21 +99,32 @@ export class OrderSaga {
     return this.#standing(now);
   }
 
-  async cancel(order: OrderRecord, inRedis: boolean): Promise<CancelOutcome> {
-    const { orders, payments } = this.#parts;
+  /** Throws when Redis or Postgres is away; asking again is safe. */
+  cancel(order: OrderRecord, inRedis: boolean): Promise<CancelOutcome> {
+    return this.#cancel({ order, inRedis }, mostLooks);
+  }
+
+  async #cancel({ order, inRedis }: Found, looks: number): Promise<CancelOutcome> {
+    const { lookup, payments } = this.#parts;
+    const { orderId } = order;
     if (order.state === 'CANCELLED') {
       // Again, in case the first cancel died before it noted the refund.
-      await payments.owe(order.orderId);
+      await payments.owe(orderId);
       return { kind: 'cancelled', order };
     }
     if (order.state === 'EXPIRED') return { kind: 'hold-expired' };
-    if (!inRedis && order.state === 'COMPLETED') await orders.restore(order);
+    if (!inRedis && order.state === 'COMPLETED') await lookup.putBackSold(orderId);
     const { kind, state } = await this.#move(order, { to: 'CANCELLED' });
-    // Redis may have forgotten a completed order since it was read.
-    if (kind === 'gone') return inRedis ? this.cancel(order, false) : { kind: 'hold-lost' };
+    if (kind === 'gone') {
+      // Forgotten since it was read, or not put back: whatever it is now, it is not what was read.
+      const now = await lookup.findToChange(orderId);
+      if (now === undefined || (!now.inRedis && isOpen(now.order))) return { kind: 'hold-lost' };
+      if (looks === 0) throw new AppError('unavailable', { retryAfterSeconds: 1 });
+      return this.#cancel(now, looks - 1);
+    }
     if (kind === 'refused')
       return state === 'EXPIRED' ? { kind: 'hold-expired' } : { kind: 'wrong-state', state };
-    if (order.state === 'COMPLETED' || state === 'COMPLETED') await payments.owe(order.orderId);
+    if (order.state === 'COMPLETED' || state === 'COMPLETED') await payments.owe(orderId);
     return { kind: 'cancelled', order: await this.#now(order) };
   }
 
@@ -216,6 +231,8 @@ export class OrderSaga {
     return moved;
   }
 }
+
+const isOpen = ({ state }: OrderRecord): boolean => state === 'RESERVED' || state === 'PAYING';
 
 /** What an earlier call of the attempt has found out already. */
 function knownOutcome({ state }: PaymentRow): 'paid' | 'declined' | undefined {

@@ -1,3 +1,4 @@
+import { orderLingerMs } from '@ropeline/core/stock/holds.ts';
 import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
 import type { OrderRecord, OrderState } from '@ropeline/core/stock/order-record.ts';
 import { orderFields } from '@ropeline/core/stock/order-record.ts';
@@ -33,6 +34,8 @@ export type Moved = {
 /** Least time to pay again after a failed attempt. */
 const graceMs = 60_000;
 const restoredKeepMs = 600_000;
+/** How long after it was read in Postgres an order may be put back. */
+const restoreWithinMs = orderLingerMs / 6;
 
 /** Orders as the stock Redis has them: reading, and the scripts that move them. */
 export class StockOrders {
@@ -58,16 +61,33 @@ export class StockOrders {
     return orders.filter((order) => order !== undefined);
   }
 
-  /** Puts an order back as Postgres has it, forgotten or lost; one that is there is left alone. */
-  async restore(order: OrderRecord): Promise<void> {
-    const partition = this.#partition(order.orderId);
-    if (partition === undefined) throw new Error('an order of another stock');
-    await this.#inventory.run(
+  /**
+   * Puts an order back that Redis forgot or lost, as `read` finds it in Postgres; undefined: there is nothing to put
+   * back. One that is there is left alone. True when it was put back.
+   *
+   * An order that ended meanwhile is never put back as it was before, though this process be frozen between any two
+   * of these lines. The time of Redis is read before Postgres is asked. So what ends the order and is not in that
+   * answer is written to Postgres later, forgotten later still, and in Redis for `orderLingerMs` from then on. The
+   * script finds it there, or it runs more than `restoreWithinMs` after that time, and refuses. What was read in one
+   * life of the stock is not put into the next. What remains is a clock of Redis that is set back by most of a
+   * minute while a process is frozen.
+   */
+  async restore(orderId: string, read: () => Promise<OrderRecord | undefined>): Promise<boolean> {
+    const partition = this.#partition(orderId);
+    if (partition === undefined) return false;
+    const { stock } = this.#inventory;
+    const { epoch } = stock;
+    const readAt = await stock.timeMs();
+    const order = await read();
+    // Nothing comes between this look and the call.
+    if (order === undefined || this.#inventory.stock.epoch !== epoch) return false;
+    const [code] = await this.#inventory.run(
       restoreOrder,
       partition,
-      (keys) => [keys.epoch, keys.holds, keys.order(order.orderId)],
-      [restoredKeepMs, ...orderFields.flatMap((name) => [name, order[name]])],
+      (keys) => [keys.epoch, keys.holds, keys.order(orderId)],
+      [restoredKeepMs, readAt, restoreWithinMs, ...orderFields.flatMap((name) => [name, order[name]])],
     );
+    return code === 1;
   }
 
   /** Repeat-safe. Throws when the outcome is unknown. */

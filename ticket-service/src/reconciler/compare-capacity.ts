@@ -17,12 +17,14 @@ type Row = { readonly id: number; readonly capacity: number; readonly shards: nu
 /**
  * Finishes or undoes a change of an offer's capacity that was cut short between Postgres and Redis: Redis follows
  * Postgres. A difference counts when it is the same in two comparisons: units that are moved between shards are on
- * neither side or on both for a moment.
+ * neither side or on both for a moment. Of a withdrawn offer nothing can be sold, whatever Redis says.
  */
 export function capacityComparison({ pool, stock, editor, log, found }: Parts): () => Promise<void> {
   let before = new Map<number, number>();
   return async () => {
-    const { rows } = await pool.query<Row>('select offer_id as id, capacity, shards from offers');
+    const { rows } = await pool.query<Row>(
+      'select offer_id as id, capacity, shards from offers where withdrawn_at is null',
+    );
     const shards = await readShards(stock(), rows);
     const differences = new Map<number, number>();
     for (const { id, capacity } of rows) {

@@ -114,9 +114,12 @@ async function fromPostgres(
       const partition = partitionOfOrder(order.orderId) ?? 0;
       if (order.updatedAt >= (before[partition] ?? 0)) continue;
       if ((await stock.redis.exists(stock.keysOf(partition).order(order.orderId))) === 1) continue;
-      // Redis forgets an order a while after it was over in Postgres, which is after this was read.
-      if ((await rows.read(order.orderId))?.version !== order.version) continue;
-      await orders.restore(order);
+      // Redis forgets an order a while after it was over in Postgres, which is after this page was read.
+      const isRestored = await orders.restore(order.orderId, async () => {
+        const now = await rows.read(order.orderId);
+        return now?.version === order.version ? now : undefined;
+      });
+      if (!isRestored) continue;
       log.warn(
         { correlationId: order.orderId, version: order.version },
         'order was missing in Redis: put back',
