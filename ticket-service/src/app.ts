@@ -27,7 +27,7 @@ import { WrongPasswords } from './members/wrong-passwords.ts';
 import { createMetrics } from './metrics.ts';
 import { OfferCatalog } from './offers/offer-catalog.ts';
 import { OfferEditor } from './offers/offer-editor.ts';
-import { prepareStock } from './offers/prepare-stock.ts';
+import { prepareOffers, prepareStock } from './offers/prepare-stock.ts';
 import { StockStreams } from './offers/stock-streams.ts';
 import { OrderDesk } from './orders/order-desk.ts';
 import { OrderLookup } from './orders/order-lookup.ts';
@@ -73,10 +73,10 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   const replicas = await followedBy(config.stockReplicas);
   const gate = new StockGate({ redis, postgres: pool, log, relaxed, replicas, prepare });
   onStop(() => gate.stop());
-  const catalog = new OfferCatalog(pool, log, () => prepare(gate.stock));
+  const catalog = new OfferCatalog(pool, log, (added) => prepareOffers(gate.stock, added));
   await catalog.start();
   onStop(() => catalog.stop());
-  const offers = () => catalog.list();
+  const offers = () => catalog.listOnSale();
   const stock = new Inventory({ gate, subscriber, log, offers, replicas, outboxLimit: config.outboxLimit });
   await gate.start();
   await stock.start();
@@ -92,7 +92,8 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     ...passwordQueue,
   });
 
-  const streams = new StockStreams(stock);
+  const isOnSale = (offerId: number) => catalog.find(offerId)?.isWithdrawn === false;
+  const streams = new StockStreams({ stock, isOnSale, most: config.stockWatchers });
   const registry = createRegistry();
   const metrics = createMetrics(registry, { hashing, offers, stock, streams, relaxed });
   const guarded = guardedProvider(await openProvider(config), {

@@ -70,6 +70,12 @@ export const settings = {
     { min: 1, max: 10_000_000 },
     { fallback: 200_000, unit: 'entries' },
   ),
+  stockWatchers: setting.integer(
+    'STOCK_WATCHERS',
+    'connections that may watch stocks at once; more are told to come back',
+    { min: 1, max: 1_000_000 },
+    { fallback: 2_000, unit: 'connections' },
+  ),
   holdSeconds: setting.integer(
     'HOLD_SECONDS',
     'how long a reservation holds its units',

@@ -121,6 +121,14 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     },
   });
   new Gauge({
+    name: 'ticket_stock_stream_unread_bytes',
+    help: 'Events of stocks that were written and that the watchers have not taken',
+    registers,
+    collect() {
+      this.set(watched.streams.unreadBytes);
+    },
+  });
+  new Gauge({
     name: 'ticket_stock_durability_relaxed',
     help: '1 when `DURABILITY=relaxed`: a crash of the stock Redis may lose orders; else 0',
     registers,

@@ -24,7 +24,7 @@ type Options = {
   readonly gate: StockGate;
   /** A connection of its own, for the channel of releases. */
   readonly subscriber: Redis;
-  /** Offers whose stock is kept in memory. */
+  /** Offers whose stock is kept in memory: those on sale. */
   readonly offers: () => readonly Sharded[];
   /** Must have an order before it is answered; undefined: there are none. */
   readonly replicas?: Replicas | undefined;
@@ -245,7 +245,7 @@ export class Inventory implements StockSource {
    */
   async #refresh(offers: readonly Sharded[]): Promise<void> {
     try {
-      if (offers.length > 0) await this.#inStock((stock) => refreshStock(stock, this.#memory, offers));
+      await this.#inStock((stock) => refreshStock(stock, this.#memory, offers));
     } catch (error) {
       this.#options.log.debug({ err: error }, 'stock cannot be read');
     }

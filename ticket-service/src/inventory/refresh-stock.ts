@@ -4,20 +4,25 @@ import type { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import type { StockCounts } from '../offers/stock-counts.ts';
 import { isSoldOut, type StockMemory } from './stock-memory.ts';
 
+/** Most offers that one call reads: others must not wait long for Redis. */
+const pageOffers = 500;
+
 /** Of one shard; `members` is how many ever ordered there. */
 export type ShardReading = StockCounts & { readonly partition: number; readonly members: number };
 
 /**
- * Reads offers of the stock into the memory, one call per partition. Offers that Redis does not have in all their
- * partitions are left out.
+ * Reads offers of the stock into the memory; those that Redis does not have in all their partitions are left out.
+ * Throws 503 `not-ready` when the stock is another one, also where there is no offer to read.
  */
 export async function refreshStock(
   stock: StockClient,
   memory: StockMemory,
   offers: readonly Sharded[],
 ): Promise<void> {
+  const life = stock.epoch;
   const marks = offers.map(({ id }) => memory.mark(id));
   const readings = await readShards(stock, offers);
+  if (offers.length === 0) await stock.call(readStock, [stock.keysOf(0).epoch]);
   for (const [at, offer] of offers.entries()) {
     const shards = readings.get(offer.id);
     const mark = marks[at];
@@ -27,15 +32,16 @@ export async function refreshStock(
       memory.learn(offer.id, reading);
       continue;
     }
-    // Who has ordered never leaves the members' hashes, so their size tells whether somebody is new.
+    // In one life of the stock nobody leaves the members' hashes, so their size tells whether somebody is new.
     const known = memory.buyersOf(offer.id);
-    const members = shards.reduce((sum, shard) => sum + shard.members, 0);
-    const buyers = known.size === members ? known : await readBuyers(stock, offer.id, shards);
+    const count = shards.reduce((sum, shard) => sum + shard.members, 0);
+    const isComplete = known.life === life && known.members.size === count;
+    const buyers = isComplete ? known : { life, members: await readBuyers(stock, offer.id, shards) };
     memory.learnSoldOut(offer.id, reading, buyers, mark);
   }
 }
 
-/** Of every offer all its shards, in their order; offers that are not prepared are left out. */
+/** Of every offer all its shards, in their order; offers that are not prepared are left out. A call reads a page. */
 export async function readShards(
   stock: StockClient,
   offers: readonly Sharded[],
@@ -48,15 +54,18 @@ export async function readShards(
   await Promise.all(
     [...byPartition].map(async ([partition, group]) => {
       const keys = stock.keysOf(partition);
-      const reply = await stock.call(readStock, [
-        keys.epoch,
-        ...group.flatMap(({ id }) => [keys.offer(id), keys.members(id)]),
-      ]);
-      for (const [at, { id }] of group.entries()) {
-        const [capacity = -1, held = 0, sold = 0, members = 0] = reply
-          .slice(1 + at * 4, 5 + at * 4)
-          .map(Number);
-        if (capacity >= 0) found.set(`${id}:${partition}`, { partition, capacity, held, sold, members });
+      for (let from = 0; from < group.length; from += pageOffers) {
+        const page = group.slice(from, from + pageOffers);
+        const reply = await stock.call(readStock, [
+          keys.epoch,
+          ...page.flatMap(({ id }) => [keys.offer(id), keys.members(id)]),
+        ]);
+        for (const [at, { id }] of page.entries()) {
+          const [capacity = -1, held = 0, sold = 0, members = 0] = reply
+            .slice(1 + at * 4, 5 + at * 4)
+            .map(Number);
+          if (capacity >= 0) found.set(`${id}:${partition}`, { partition, capacity, held, sold, members });
+        }
       }
     }),
   );

@@ -11,9 +11,17 @@ type Known = {
   releases: number;
   /** Monotonic ms until which "sold out" may be answered without asking; 0 = may not. */
   soldOutUntil: number;
-  /** Members who ever ordered: they may be repeating a request, so Redis answers them. */
-  buyers: ReadonlySet<string>;
+  buyers: Buyers;
 };
+
+/** Members who ever ordered of an offer: they may be repeating a request, so Redis answers them. */
+export type Buyers = {
+  /** The epoch of the stock that they were read from. */
+  readonly life: string;
+  readonly members: ReadonlySet<string>;
+};
+
+const nobody: Buyers = { life: '', members: new Set() };
 
 const rememberMs = 1_000;
 
@@ -46,12 +54,12 @@ export class StockMemory {
   /** The last reading while it stands for "sold out" to this member; else undefined: ask Redis. */
   soldOutTo(offerId: number, memberId: string): StockCounts | undefined {
     const known = this.#offers.get(offerId);
-    if (known === undefined || this.#now() >= known.soldOutUntil || known.buyers.has(memberId))
+    if (known === undefined || this.#now() >= known.soldOutUntil || known.buyers.members.has(memberId))
       return undefined;
     return known.reading;
   }
 
-  buyersOf(offerId: number): ReadonlySet<string> {
+  buyersOf(offerId: number): Buyers {
     return this.#of(offerId).buyers;
   }
 
@@ -74,7 +82,7 @@ export class StockMemory {
   learnSoldOut(
     offerId: number,
     reading: StockCounts,
-    buyers: ReadonlySet<string>,
+    buyers: Buyers,
     mark: { readonly releases: number; readonly askedAt: number },
   ): void {
     const known = this.#of(offerId);
@@ -95,7 +103,7 @@ export class StockMemory {
   #of(offerId: number): Known {
     const known = this.#offers.get(offerId);
     if (known !== undefined) return known;
-    const fresh = { reading: undefined, releases: 0, soldOutUntil: 0, buyers: new Set<string>() };
+    const fresh = { reading: undefined, releases: 0, soldOutUntil: 0, buyers: nobody };
     this.#offers.set(offerId, fresh);
     return fresh;
   }

@@ -4,31 +4,18 @@ import { isRefusedForGood } from '@ropeline/core/postgres/sql-state.ts';
 import { inTransaction, onConnection } from '@ropeline/core/postgres/transaction.ts';
 import type { CapacityChange } from '../inventory/change-capacity.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import type { CouponTerms, Offer } from './offer.ts';
+import { prepareOfferStock } from '../inventory/prepare-stock.ts';
+import type { Offer } from './offer.ts';
 import type { OfferCatalog } from './offer-catalog.ts';
-
-export type NewOffer = {
-  readonly kind: Offer['kind'];
-  readonly title: string;
-  /** Of a pool; seats and nights count themselves. */
-  readonly capacity: number;
-  readonly priceMinor: number;
-  readonly currency: string;
-  readonly rooms: readonly string[];
-  readonly stockRoom: string | null;
-  readonly perEntry: number | null;
-  readonly perMember: number | null;
-  readonly shards: number;
-  readonly seats: readonly { readonly seat: string; readonly section: string; readonly priceMinor: number }[];
-  readonly nights: Offer['nights'];
-  /** Makes the pool a coupon. */
-  readonly coupon?: CouponTerms;
-  readonly hostId: Offer['hostId'];
-};
-
-export type OfferPatch = Partial<
-  Pick<NewOffer, 'title' | 'capacity' | 'priceMinor' | 'rooms' | 'stockRoom' | 'perEntry' | 'perMember'>
->;
+import { readOffer } from './offer-rows.ts';
+import {
+  insertOffer,
+  type NewOffer,
+  type OfferPatch,
+  readCapacity,
+  updateOffer,
+  withdrawOffer,
+} from './write-offers.ts';
 
 type Parts = {
   readonly pool: Pool;
@@ -43,6 +30,9 @@ const lockClass = 7_206_002;
  * Makes, changes and withdraws offers. Postgres and the stock Redis both know a capacity, and Redis must never know
  * the larger one: more units go to Postgres first, fewer to Redis first. A change that was cut short between the two
  * is finished by making it again, or by the reconciler.
+ *
+ * What is answered is what Postgres has: that an offer (this one, or another) cannot be read or prepared after the
+ * commit undoes nothing, and is made up for by the catalog.
  */
 export class OfferEditor {
   readonly #parts: Parts;
@@ -51,52 +41,49 @@ export class OfferEditor {
     this.#parts = parts;
   }
 
-  async create(offer: NewOffer): Promise<Offer> {
+  /** `also` writes what belongs to the offer in the same transaction: both are there, or neither. */
+  async create(
+    offer: NewOffer,
+    also: (client: PoolClient, offerId: number) => Promise<void> = async () => undefined,
+  ): Promise<Offer> {
     const { pool, catalog } = this.#parts;
-    const id = await inTransaction(pool, (client) => insertOffer(client, offer));
-    await catalog.refresh();
-    return catalog.get(id);
+    const made = await inTransaction(pool, async (client) => {
+      const id = await insertOffer(client, offer);
+      await also(client, id);
+      return existing(await readOffer(client, id));
+    });
+    await catalog.catchUp();
+    return made;
   }
 
   /** 409 `conflict` when fewer units are wanted than are held and sold. */
   async change(id: number, patch: OfferPatch): Promise<Offer> {
-    await this.#alone(id, async (client) => {
-      const before = this.#parts.catalog.get(id);
-      if (patch.capacity !== undefined && before.kind !== 'pool')
-        throw new AppError('bad-request', { detail: `An offer of ${before.kind} counts its units itself` });
-      if (patch.priceMinor !== undefined && before.kind === 'seats')
-        throw new AppError('bad-request', { detail: 'Seats have the prices of their sections' });
-      const { rows } = await client.query<{ capacity: number }>(
-        'select capacity from offers where offer_id = $1',
-        [id],
-      );
-      const fewer = patch.capacity !== undefined && patch.capacity < (rows[0]?.capacity ?? 0);
-      if (fewer) await this.#setUnits(before, patch.capacity);
+    const before = this.#parts.catalog.get(id);
+    requireChangeable(before, patch);
+    return this.#alone(id, async (client) => {
+      const { capacity } = patch;
+      const now = (await readCapacity(client, id)) ?? 0;
+      // Throws while the stock is shut, before anything has changed.
+      if (capacity !== undefined) await prepareOfferStock(this.#parts.inventory.stock, before, now);
+      const fewer = capacity !== undefined && capacity < now;
+      if (fewer) await this.#setUnits(before, capacity);
       await updateOffer(client, id, patch);
-      if (!fewer && patch.capacity !== undefined) await this.#setUnits(before, patch.capacity);
+      const changed = existing(await readOffer(client, id));
+      if (!fewer && capacity !== undefined) await this.#setUnits(before, capacity);
+      return changed;
     });
-    return this.#parts.catalog.get(id);
   }
 
   /** No longer for sale; orders that are there go on. Repeat-safe. */
   async withdraw(id: number): Promise<void> {
-    await this.#alone(id, async (client) => {
-      await client.query(
-        'update offers set withdrawn_at = coalesce(withdrawn_at, now()), version = version + 1 where offer_id = $1',
-        [id],
-      );
-    });
+    await this.#alone(id, (client) => withdrawOffer(client, id));
   }
 
   /** Gives the stock as many units as Postgres says. */
   async align(id: number): Promise<void> {
     await this.#alone(id, async (client) => {
-      const { rows } = await client.query<{ capacity: number }>(
-        'select capacity from offers where offer_id = $1',
-        [id],
-      );
-      const [row] = rows;
-      if (row !== undefined) await this.#setUnits(this.#parts.catalog.get(id), row.capacity);
+      const capacity = await readCapacity(client, id);
+      if (capacity !== undefined) await this.#setUnits(this.#parts.catalog.get(id), capacity);
     });
   }
 
@@ -109,22 +96,37 @@ export class OfferEditor {
     }
   }
 
-  async #alone(id: number, act: (client: PoolClient) => Promise<void>): Promise<void> {
+  async #alone<T>(id: number, act: (client: PoolClient) => Promise<T>): Promise<T> {
     const { pool, catalog } = this.#parts;
-    try {
-      await onConnection(pool, async (client, noteBroken) => {
+    const result = await onConnection(pool, async (client, noteBroken) => {
+      try {
         await client.query('select pg_advisory_lock($1, $2)', [lockClass, id]);
-        try {
-          await act(client);
-        } finally {
-          await client.query('select pg_advisory_unlock($1, $2)', [lockClass, id]).catch(noteBroken);
-        }
-      });
-    } catch (error) {
+        return await act(client);
+      } finally {
+        // Also where it was not given: a connection that died while it waited is found out here.
+        await client.query('select pg_advisory_unlock($1, $2)', [lockClass, id]).catch(noteBroken);
+      }
+    }).catch((error: unknown) => {
       throw asConflict(error);
-    }
-    await catalog.refresh();
+    });
+    await catalog.catchUp();
+    return result;
   }
+}
+
+function requireChangeable({ kind, coupon }: Offer, { capacity, priceMinor, perMember }: OfferPatch): void {
+  if (capacity !== undefined && kind !== 'pool')
+    throw new AppError('bad-request', { detail: `An offer of ${kind} counts its units itself` });
+  if (priceMinor !== undefined && kind === 'seats')
+    throw new AppError('bad-request', { detail: 'Seats have the prices of their sections' });
+  if (coupon !== null && (priceMinor !== undefined || perMember !== undefined))
+    throw new AppError('bad-request', { detail: 'A coupon costs nothing, and each member gets one' });
+}
+
+/** Deleted by hand within the statement that wrote it: nobody's to expect. */
+function existing(offer: Offer | undefined): Offer {
+  if (offer === undefined) throw new AppError('unknown-offer');
+  return offer;
 }
 
 /** Postgres is a moment behind Redis: units that are free there may not be so here yet. */
@@ -135,67 +137,4 @@ function asConflict(error: unknown): unknown {
     retryAfterSeconds: 1,
     cause: error,
   });
-}
-
-async function insertOffer(client: PoolClient, offer: NewOffer): Promise<number> {
-  const { rows } = await client.query<{ offer_id: number }>(
-    `insert into offers (kind, title, capacity, price_minor, currency, rooms, stock_room, per_entry, per_member,
-       shards, first_night, end_of_nights, time_zone, host_id)
-     values ($1, $2, coalesce($10::date - $9::date, $3), $4, $5, $6, $7, $8, $13, $12, $9::date, $10::date, $11, $14)
-     returning offer_id`,
-    [
-      ...[offer.kind, offer.title, offer.seats.length || offer.capacity, offer.priceMinor, offer.currency],
-      ...[
-        offer.rooms,
-        offer.stockRoom,
-        offer.perEntry,
-        offer.nights?.first ?? null,
-        offer.nights?.end ?? null,
-      ],
-      ...[offer.nights?.timeZone ?? null, offer.shards, offer.perMember, offer.hostId],
-    ],
-  );
-  const id = rows[0]?.offer_id;
-  if (id === undefined) throw new Error('an offer without an id');
-  if (offer.coupon !== undefined) await insertCoupon(client, id, offer.coupon);
-  if (offer.seats.length > 0) {
-    await client.query(
-      `insert into seats (offer_id, seat, section, price_minor, at)
-       select $1, seat, section, price_minor, at
-       from unnest($2::text[], $3::text[], $4::bigint[]) with ordinality as given (seat, section, price_minor, at)`,
-      [
-        id,
-        offer.seats.map(({ seat }) => seat),
-        offer.seats.map(({ section }) => section),
-        offer.seats.map(({ priceMinor }) => priceMinor),
-      ],
-    );
-  }
-  return id;
-}
-
-async function insertCoupon(client: PoolClient, id: number, coupon: CouponTerms): Promise<void> {
-  await client.query(
-    `insert into coupons (offer_id, opens_at, closes_at, expires_at, valid_seconds)
-     values ($1, to_timestamp($2 / 1000.0), to_timestamp($3 / 1000.0), to_timestamp($4 / 1000.0), $5)`,
-    [id, coupon.opensAt, coupon.closesAt, coupon.expiresAt, coupon.validSeconds],
-  );
-}
-
-async function updateOffer(client: PoolClient, id: number, patch: OfferPatch): Promise<void> {
-  const columns = {
-    title: patch.title,
-    capacity: patch.capacity,
-    price_minor: patch.priceMinor,
-    rooms: patch.rooms,
-    stock_room: patch.stockRoom,
-    per_entry: patch.perEntry,
-    per_member: patch.perMember,
-  };
-  const changed = Object.entries(columns).filter(([, value]) => value !== undefined);
-  const sets = changed.map(([column], at) => `${column} = $${at + 2}`);
-  await client.query(
-    `update offers set ${[...sets, 'version = version + 1'].join(', ')} where offer_id = $1`,
-    [id, ...changed.map(([, value]) => value)],
-  );
 }

@@ -2,10 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { AppError } from '@ropeline/core/errors.ts';
 import { free, type StockCounts, type StockSource } from './stock-counts.ts';
 
-const pauseMs = 250;
+const defaultPauseMs = 250;
 /** Comments that keep proxies from closing a silent stream. */
 const heartbeatMs = 15_000;
-const maxStreams = 2_000;
 
 /** What clients see of a stock; always adds up. */
 export type StockAnswer = StockCounts & { readonly available: number };
@@ -17,12 +16,21 @@ export function stockAnswer(stock: StockSource, offerId: number): StockAnswer {
   return { capacity, held, sold, available: free(counts) };
 }
 
+type Options = {
+  readonly stock: StockSource;
+  /** A stream of an offer that is not on sale any more ends; a client that comes back is told so. */
+  readonly isOnSale: (offerId: number) => boolean;
+  /** Most that watch at once. */
+  readonly most: number;
+  readonly pauseMs?: number;
+};
+
 /**
  * Server-sent events of the stock, from memory: a change is written once per offer and pause, however many watch.
- * A reader who does not read misses events, never makes us hold them.
+ * A reader who does not read misses events, never makes us hold more than one stream's buffer for them.
  */
 export class StockStreams {
-  readonly #stock: StockSource;
+  readonly #options: Options;
   readonly #watchers = new Map<number, Set<ServerResponse>>();
   readonly #changed = new Set<number>();
   readonly #ignore: () => void;
@@ -30,9 +38,9 @@ export class StockStreams {
   #timer: NodeJS.Timeout | undefined;
   #count = 0;
 
-  constructor(stock: StockSource) {
-    this.#stock = stock;
-    this.#ignore = stock.onChange((offerId) => this.#note(offerId));
+  constructor(options: Options) {
+    this.#options = options;
+    this.#ignore = options.stock.onChange((offerId) => this.#note(offerId));
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs).unref();
   }
 
@@ -40,10 +48,15 @@ export class StockStreams {
     return this.#count;
   }
 
+  /** What was written and not yet taken by the watchers' connections. */
+  get unreadBytes(): number {
+    return this.#all().reduce((sum, { writableLength }) => sum + writableLength, 0);
+  }
+
   /** Takes over a response: writes the stock now and whenever it changes. Throws 503 when too many watch. */
   add(offerId: number, response: ServerResponse): void {
-    if (this.#count >= maxStreams) throw new AppError('unavailable', { retryAfterSeconds: 5 });
-    const first = event(stockAnswer(this.#stock, offerId));
+    if (this.#count >= this.#options.most) throw new AppError('unavailable', { retryAfterSeconds: 5 });
+    const first = this.#event(offerId);
     const watchers = this.#watchers.get(offerId) ?? new Set();
     this.#watchers.set(offerId, watchers.add(response));
     this.#count += 1;
@@ -63,34 +76,40 @@ export class StockStreams {
     this.#ignore();
     clearInterval(this.#heartbeat);
     clearTimeout(this.#timer);
-    for (const watchers of this.#watchers.values()) for (const response of watchers) response.end();
+    for (const response of this.#all()) response.end();
+  }
+
+  #all(): readonly ServerResponse[] {
+    return [...this.#watchers.values()].flatMap((watchers) => [...watchers]);
   }
 
   #note(offerId: number): void {
     if (!this.#watchers.get(offerId)?.size) return;
     this.#changed.add(offerId);
-    this.#timer ??= setTimeout(() => this.#flush(), pauseMs).unref();
+    this.#timer ??= setTimeout(() => this.#flush(), this.#options.pauseMs ?? defaultPauseMs).unref();
   }
 
   #flush(): void {
     this.#timer = undefined;
     for (const offerId of this.#changed) {
-      if (this.#stock.read(offerId) !== undefined) {
-        this.#write(this.#watchers.get(offerId), event(stockAnswer(this.#stock, offerId)));
-      }
+      if (this.#options.stock.read(offerId) !== undefined) this.#write(offerId, this.#event(offerId));
     }
     this.#changed.clear();
   }
 
   #beat(): void {
-    for (const watchers of this.#watchers.values()) this.#write(watchers, ': still here\n\n');
+    for (const [offerId, watchers] of this.#watchers) {
+      if (this.#options.isOnSale(offerId)) this.#write(offerId, ': still here\n\n');
+      else for (const response of watchers) response.end();
+    }
   }
 
-  #write(watchers: ReadonlySet<ServerResponse> | undefined, text: string): void {
-    for (const response of watchers ?? []) if (!response.writableNeedDrain) response.write(text);
+  #write(offerId: number, text: string): void {
+    for (const response of this.#watchers.get(offerId) ?? [])
+      if (!response.writableNeedDrain) response.write(text);
   }
-}
 
-function event(answer: StockAnswer): string {
-  return `event: stock\ndata: ${JSON.stringify(answer)}\n\n`;
+  #event(offerId: number): string {
+    return `event: stock\ndata: ${JSON.stringify(stockAnswer(this.#options.stock, offerId))}\n\n`;
+  }
 }

@@ -4,6 +4,7 @@ import type { StockCounts, StockSource } from '../offers/stock-counts.ts';
 import { RoomSignal, type SendSignal } from './room-signal.ts';
 
 type Parts = {
+  /** Those on sale: what is left of a withdrawn offer is nobody's to buy. */
   readonly offers: () => readonly Offer[];
   readonly stock: StockSource;
   readonly send: SendSignal;
@@ -12,7 +13,7 @@ type Parts = {
 
 /**
  * Tells every stock room the sum of the stock over its offers. Nothing here is awaited by a sale. A room whose
- * offers are not all known yet is told nothing: half a sum could end its queue.
+ * offers are not all known yet is told nothing, for half a sum could end its queue; nor is one that has no offer.
  */
 export class RoomSignals {
   readonly #parts: Parts;
@@ -60,10 +61,11 @@ export class RoomSignals {
   }
 
   #sum(room: string): StockCounts | undefined {
-    const { offers, stock } = this.#parts;
+    const { stock } = this.#parts;
+    const offers = this.#parts.offers().filter(({ stockRoom }) => stockRoom === room);
+    if (offers.length === 0) return undefined;
     let sum: StockCounts = { capacity: 0, held: 0, sold: 0 };
-    for (const { id, stockRoom } of offers()) {
-      if (stockRoom !== room) continue;
+    for (const { id } of offers) {
       const counts = stock.read(id);
       if (counts === undefined) return undefined;
       sum = {

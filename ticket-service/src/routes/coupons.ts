@@ -4,9 +4,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { CouponBook } from '../coupons/coupon-book.ts';
 import type { CouponDesk } from '../coupons/coupon-desk.ts';
-import type { CouponOffer } from '../offers/offer.ts';
+import { type CouponOffer, couponIn } from '../offers/offer.ts';
 import type { OfferCatalog } from '../offers/offer-catalog.ts';
 import type { OfferEditor } from '../offers/offer-editor.ts';
+import type { NewOffer } from '../offers/write-offers.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
 import { OfferId } from './offers.ts';
@@ -115,15 +116,14 @@ export function couponRoutes(app: FastifyInstance, parts: Parts): void {
         body: CouponWish,
         response: {
           201: CouponAnswer,
-          ...problems('bad-request', 'login-required', 'role-required', 'not-ready', 'unavailable'),
+          ...problems('bad-request', 'login-required', 'role-required', 'unavailable'),
         },
       },
     },
     async (request, reply) => {
-      const { id } = await editor.create(newCoupon(request.body, memberIn(request).id));
-      const offer = catalog.coupon(id);
+      const offer = couponIn(await editor.create(newCoupon(request.body, memberIn(request).id)));
       const counts = { capacity: offer.capacity, issued: 0, persisted: 0 };
-      return reply.code(201).header('location', `/api/coupons/${id}`).send(couponAnswer(offer, counts));
+      return reply.code(201).header('location', `/api/coupons/${offer.id}`).send(couponAnswer(offer, counts));
     },
   );
 
@@ -193,7 +193,7 @@ export function couponRoutes(app: FastifyInstance, parts: Parts): void {
   }
 }
 
-function newCoupon(wish: CouponWish, hostId: string): Parameters<OfferEditor['create']>[0] {
+function newCoupon(wish: CouponWish, hostId: string): NewOffer {
   const { title, capacity, rooms = [], shards = 1 } = wish;
   const { opensAt = null, closesAt = null, expiresAt = null, validSeconds = null } = wish;
   if (opensAt !== null && closesAt !== null && opensAt >= closesAt)

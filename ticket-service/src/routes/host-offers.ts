@@ -2,10 +2,12 @@ import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { isCurrency } from '../offers/currency.ts';
 import { isNight } from '../offers/night.ts';
 import type { Offer } from '../offers/offer.ts';
 import type { OfferCatalog } from '../offers/offer-catalog.ts';
-import type { NewOffer, OfferEditor } from '../offers/offer-editor.ts';
+import type { OfferEditor } from '../offers/offer-editor.ts';
+import type { NewOffer } from '../offers/write-offers.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
 import { OfferAnswer, OfferId, offerAnswer } from './offers.ts';
@@ -37,7 +39,7 @@ const Nights = Type.Object(
 
 const common = {
   title,
-  currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217' }),
+  currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217, as is in use' }),
   rooms: Type.Optional(rooms),
   stockRoom: Type.Optional(stockRoom),
   perEntry: Type.Optional(limit),
@@ -119,7 +121,7 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
         body: OfferWish,
         response: {
           201: OfferAnswer,
-          ...problems('bad-request', 'login-required', 'role-required', 'not-ready', 'unavailable'),
+          ...problems('bad-request', 'login-required', 'role-required', 'unavailable'),
         },
       },
     },
@@ -136,7 +138,9 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
       schema: {
         tags: ['offers'],
         summary: 'Change an offer of one’s own (role host)',
-        description: 'Prices hold for new orders. A capacity below what is held and sold is 409 `conflict`.',
+        description:
+          'Prices hold for new orders. A capacity below what is held and sold is 409 `conflict`; 503 `not-ready`: ' +
+          'the stock is shut, so the capacity cannot be changed now.',
         security: security.member,
         params: OfferId,
         body: OfferChange,
@@ -171,7 +175,7 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
           204: Type.Null(),
           ...problems(
             ...(['bad-request', 'login-required', 'role-required'] as const),
-            ...(['unknown-offer', 'not-ready', 'unavailable'] as const),
+            ...(['unknown-offer', 'unavailable'] as const),
           ),
         },
       },
@@ -193,6 +197,8 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
 
 function newOffer(wish: OfferWish, hostId: string): NewOffer {
   const { kind, title: name, currency } = wish;
+  if (!isCurrency(currency))
+    throw new AppError('bad-request', { detail: `currency: ${currency} is none of ISO 4217` });
   const base = {
     ...{
       kind,

@@ -1,7 +1,7 @@
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import type { Offer } from '../offers/offer.ts';
+import { isCoupon, type Offer } from '../offers/offer.ts';
 import type { OfferCatalog } from '../offers/offer-catalog.ts';
 import type { StockSource } from '../offers/stock-counts.ts';
 import { type StockStreams, stockAnswer } from '../offers/stock-streams.ts';
@@ -60,11 +60,16 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
     {
       schema: {
         tags: ['offers'],
-        summary: 'All offers',
+        summary: 'All offers on sale; coupons have a list of their own',
         response: { 200: Type.Object({ offers: Type.Array(OfferAnswer) }) },
       },
     },
-    () => ({ offers: catalog.listOnSale().map(offerAnswer) }),
+    () => ({
+      offers: catalog
+        .listOnSale()
+        .filter((offer) => !isCoupon(offer))
+        .map(offerAnswer),
+    }),
   );
 
   app.get<{ Params: Static<typeof OfferId> }>(
@@ -90,7 +95,7 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
         response: { 200: StockAnswer, ...problems('bad-request', 'unknown-offer', 'not-ready') },
       },
     },
-    ({ params }) => stockAnswer(stock, catalog.get(Number(params.id)).id),
+    ({ params }) => stockAnswer(stock, catalog.onSale(Number(params.id)).id),
   );
 
   app.get<{ Params: Static<typeof OfferId> }>(
@@ -109,7 +114,7 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
       },
     },
     ({ params }, reply) => {
-      streams.add(catalog.get(Number(params.id)).id, reply.raw);
+      streams.add(catalog.onSale(Number(params.id)).id, reply.raw);
       // Ends the deadline of handlers too: a stream has no end that one could wait for.
       reply.hijack();
     },

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { technicalMember } from '../demo/seed-demo.ts';
 import { technicalHolder } from '../entries/entry-guard.ts';
 import type { OfferEditor } from '../offers/offer-editor.ts';
+import type { NewOffer } from '../offers/write-offers.ts';
 import type { Auth } from '../plugins/auth.ts';
 import type { BookedBook, Books } from '../source-systems/books.ts';
 import { roomNights } from '../source-systems/room-nights.ts';
@@ -93,17 +94,20 @@ export function sourceHotelRoutes(app: FastifyInstance, { auth, sources, editor,
         tags: ['source'],
         summary: 'Make a room',
         body: RoomWish,
-        response: { 201: Room, ...problems('bad-request', 'not-ready', 'unavailable') },
+        response: { 201: Room, ...problems('bad-request', 'unavailable') },
       },
     },
     async ({ body }, reply) => {
       const priceMinor = Number(body.price);
-      const offer = await editor.create({
+      const id = await sources.nextRoomId();
+      const offer: NewOffer = {
         ...{ kind: 'nights', title: 'A room', capacity: 0, priceMinor, currency: 'KRW', rooms: ['demo'] },
         ...{ stockRoom: null, perEntry: null, perMember: null, shards: 1, seats: [], nights: roomNights },
         hostId: null,
-      });
-      return reply.code(201).send({ id: await sources.addRoom(offer.id), price: priceMinor });
+      };
+      await editor.create(offer, (client, offerId) => sources.name(client, 'room', id, offerId));
+      await sources.catchUp();
+      return reply.code(201).send({ id, price: priceMinor });
     },
   );
 
@@ -130,7 +134,7 @@ export function sourceHotelRoutes(app: FastifyInstance, { auth, sources, editor,
         params: ById,
         response: {
           204: Type.Null(),
-          ...problems('bad-request', 'unknown-offer', 'not-ready', 'unavailable'),
+          ...problems('bad-request', 'unknown-offer', 'unavailable'),
         },
       },
     },

@@ -1,5 +1,5 @@
 import { AppError } from '@ropeline/core/errors.ts';
-import type { Pool } from '@ropeline/core/postgres/connect.ts';
+import type { Pool, PoolClient } from '@ropeline/core/postgres/connect.ts';
 import type { FastifyRequest } from 'fastify';
 import { LastBegun } from '../offers/last-begun.ts';
 import type { Offer } from '../offers/offer.ts';
@@ -67,17 +67,28 @@ export class SourceOffers {
     });
   }
 
-  /** Gives an offer the next free room id. */
-  async addRoom(offerId: number): Promise<number> {
-    const { rows } = await this.#pool.query<{ source_id: number }>(
-      `insert into source_offers (kind, source_id, offer_id) values ('room', nextval('source_room_ids'), $1)
-       returning source_id`,
-      [offerId],
+  /** A number that no room has; one that is not used stays free for ever. */
+  async nextRoomId(): Promise<number> {
+    const { rows } = await this.#pool.query<{ id: number }>(
+      "select nextval('source_room_ids')::integer as id",
     );
     const [row] = rows;
-    if (row === undefined) throw new Error('a room without an id');
-    await this.#read();
-    return row.source_id;
+    if (row === undefined) throw new Error('a sequence without a value');
+    return row.id;
+  }
+
+  /** Gives an offer a number, in the transaction that makes it; `catchUp` then finds it. */
+  async name(client: PoolClient, kind: SourceKind, sourceId: number, offerId: number): Promise<void> {
+    await client.query('insert into source_offers (kind, source_id, offer_id) values ($1, $2, $3)', [
+      ...[kind, sourceId, offerId],
+    ]);
+  }
+
+  /** Reads anew for who has changed something already: when that fails, the next search reads. */
+  async catchUp(): Promise<void> {
+    await this.#read().catch(() => {
+      this.#readAt = Number.NEGATIVE_INFINITY;
+    });
   }
 
   #find(kind: SourceKind, sourceId: number): Offer | undefined {

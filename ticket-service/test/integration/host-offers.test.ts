@@ -1,6 +1,11 @@
+import { createLog } from '@ropeline/core/log.ts';
+import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
+import { StockClient } from '@ropeline/core/stock/stock-client.ts';
+import { partitionOfOffer } from '@ropeline/core/stock/stock-keys.ts';
 import { expect, it } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
+import { lockStock } from '../../src/inventory/stock-lock.ts';
 import { bearer, call } from '../support/http.ts';
 import { openShop, type Shop } from '../support/shop.ts';
 
@@ -119,6 +124,66 @@ it('withdraws an offer: nothing more is sold, orders that are there can be paid'
   expect((await shop.pay(buyer, body['orderId'])).status).toBe(200);
 });
 
+async function openStock(shop: Shop): Promise<StockClient> {
+  const redis = connectRedis(shop.running.redisUrl, { name: 'test', log: createLog('test', 'silent') });
+  cleanedUp(redis, (client) => client.disconnect());
+  await untilReady(redis);
+  const stock = await StockClient.open(redis);
+  if (stock === undefined) throw new Error('the stock is not open');
+  return stock;
+}
+
+it('says what it has done though another offer cannot be given its units, which gets them later', async () => {
+  const shop = await openShop();
+  const host = await asHost(shop);
+  const buyer = await shop.join();
+  const { id } = (await host.make(pool)).body;
+  const stock = await openStock(shop);
+  const broken = stock.keysOf(partitionOfOffer(99, stock.partitions)).offer(99);
+  await stock.redis.set(broken, 'no hash');
+  await shop.pool.query(
+    `insert into offers (offer_id, kind, title, capacity, price_minor, currency) values (99, 'pool', 'x', 1, 1, 'EUR')`,
+  );
+  expect(await host.change(id, { title: 'New' })).toMatchObject({ status: 200, body: { title: 'New' } });
+  expect(await host.change(id, { capacity: 12 })).toMatchObject({ status: 200, body: { capacity: 12 } });
+  expect((await shop.order(buyer, { offerId: 99, quantity: 1 })).status).toBeGreaterThanOrEqual(500);
+  const other = await host.make({ ...pool, title: 'Other' });
+  expect(other.status).toBe(201);
+  expect((await shop.order(buyer, { offerId: other.body['id'], quantity: 1 })).status).toBe(201);
+  expect((await host.withdraw(id)).status).toBe(204);
+  const { rows } = await shop.pool.query(`select count(*)::int as made from offers where title = 'Other'`);
+  expect(rows).toEqual([{ made: 1 }]);
+  await stock.redis.del(broken);
+  await until(async () => (await shop.order(buyer, { offerId: 99, quantity: 1 })).status === 201);
+});
+
+it('while the stock is shut, offers are made and renamed; a capacity is refused and stays as it was', async () => {
+  const shop = await openShop();
+  const host = await asHost(shop);
+  const buyer = await shop.join();
+  const { id } = (await host.make(pool)).body;
+  const stock = await openStock(shop);
+  const rebuilding = cleanedUp(await shop.pool.connect(), async (client) => {
+    await client.query('rollback');
+    client.release();
+  });
+  await rebuilding.query('begin');
+  await lockStock(rebuilding);
+  await stock.redis.del(...stock.keys.map(({ epoch }) => epoch));
+  await until(async () => (await call(shop.running, '/health/ready')).status === 503);
+  const made = await host.make({ ...pool, title: 'Made meanwhile' });
+  expect(made).toMatchObject({ status: 201, body: { capacity: 10 } });
+  expect(await host.change(id, { title: 'New' })).toMatchObject({ status: 200, body: { title: 'New' } });
+  for (const capacity of [5, 50])
+    expect(said(await host.change(id, { capacity }))).toEqual([503, 'not-ready']);
+  const { rows } = await shop.pool.query('select title, capacity from offers where offer_id = $1', [id]);
+  expect(rows).toEqual([{ title: 'New', capacity: 10 }]);
+  await rebuilding.query('rollback');
+  await until(
+    async () => (await shop.order(buyer, { offerId: made.body['id'], quantity: 10 })).status === 201,
+  );
+});
+
 it('survives a connection to Postgres that dies in the middle of a change, and leaves no lock', async () => {
   const shop = await openShop();
   const host = await asHost(shop);
@@ -149,7 +214,7 @@ it('lets a host cancel orders of an own offer, paid ones too, and nobody else’
     status: 200,
     body: { state: 'CANCELLED' },
   });
-  expect(await shop.stock(Number(id))).toMatchObject({ sold: 0, available: 10 });
+  await expect.poll(() => shop.stock(Number(id))).toMatchObject({ sold: 0, available: 10 });
   const { rows } = await shop.pool.query('select state from payments where order_id = $1', [body['orderId']]);
   expect(rows).toEqual([{ state: 'refund-due' }]);
   const mine = await shop.order(buyer, { offerId: 11, quantity: 1 });
@@ -173,6 +238,9 @@ it('keeps hosts to their own offers, members to none, and refuses nonsense', asy
     { ...pool, kind: 'seats' },
     { ...pool, extra: 1 },
     { ...pool, title: 'NUL \0' },
+    { ...pool, currency: 'XXX' },
+    { ...pool, currency: 'ABC' },
+    { ...pool, currency: 'krw' },
     {
       kind: 'seats',
       title: 't',

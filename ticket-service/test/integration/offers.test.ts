@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { bearer, call, logIn } from '../support/http.ts';
 import { type RunningService, startService } from '../support/start-service.ts';
@@ -69,8 +70,48 @@ test('the stream tells the stock at once and whenever it changes, and ends with 
   await until(async () => (await open()) === '0');
 });
 
+test('beyond its limit the stream says 503 and when to come back; who leaves makes room', async () => {
+  const small = cleanedUp(await startService({ env: { STOCK_WATCHERS: '3' } }), (made) => made.stop());
+  await until(async () => (await call(small, '/api/offers/1/stock')).status === 200);
+  const watch = async () => {
+    const leaving = new AbortController();
+    const response = await fetch(`${small.url}/api/offers/1/stock/stream`, { signal: leaving.signal });
+    return { response, leave: () => leaving.abort() };
+  };
+  const wanted = await Promise.all(Array.from({ length: 12 }, watch));
+  const inside = wanted.filter(({ response }) => response.status === 200);
+  const outside = wanted.filter(({ response }) => response.status === 503);
+  expect([inside.length, outside.length]).toEqual([3, 9]);
+  for (const { response } of outside) {
+    expect(response.headers.get('retry-after')).toBe('5');
+    expect(await response.json()).toMatchObject({ status: 503, code: 'unavailable' });
+  }
+  inside[0]?.leave();
+  const next = await until(async () => {
+    const came = await watch();
+    return came.response.status === 200 && came;
+  });
+  expect((await watch()).response.status).toBe(503);
+  next.leave();
+  expect((await call(small, '/api/offers/1/stock')).status).toBe(200);
+});
+
+test('an offer that is withdrawn has no stock any more', async () => {
+  const shop = cleanedUp(await startService(), (made) => made.stop());
+  const host = bearer(await logIn(shop, 'host1'));
+  await until(async () => (await call(shop, '/api/offers/1/stock')).status === 200);
+  expect((await call(shop, '/api/offers/1', { method: 'DELETE', headers: host })).status).toBe(204);
+  for (const path of ['', '/stock', '/stock/stream']) {
+    expect(await call(shop, `/api/offers/1${path}`)).toMatchObject({
+      status: 404,
+      body: { code: 'unknown-offer' },
+    });
+  }
+});
+
 test('a stop ends open streams', async () => {
   const other = await startService();
+  await until(async () => (await call(other, '/api/offers/1/stock')).status === 200);
   const response = await fetch(`${other.url}/api/offers/1/stock/stream`);
   const ended = response.text();
   await other.stop();

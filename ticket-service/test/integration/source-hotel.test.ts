@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { cleanedUp } from '../../../testing/scope.ts';
 import { spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { type Answer, call } from '../support/http.ts';
@@ -132,6 +133,28 @@ it('makes rooms that can be booked at once, lists them, and withdraws them', asy
   expect((await post('/books', stay(ids[2], 20300102, 20300103))).status).toBe(404);
   expect((await get('/rooms')).body).toHaveLength(14);
 }, 20_000);
+
+it('makes a room and its number in one step: when it fails between the two, neither is there', async () => {
+  const { shop, post, get } = await openHotel();
+  const offers = async () =>
+    (await shop.pool.query('select count(*)::int as count from offers')).rows[0].count;
+  const before = await offers();
+  const holding = cleanedUp(await shop.pool.connect(), async (client) => {
+    await client.query('rollback');
+    client.release();
+  });
+  await holding.query('begin; lock table source_offers in exclusive mode');
+  const made = post('/rooms', { price: 5 });
+  const kill = `select pg_terminate_backend(pid) from pg_stat_activity
+    where wait_event_type = 'Lock' and query like 'insert into source_offers%' and datname = current_database()`;
+  await until(async () => (await shop.pool.query(kill)).rowCount === 1);
+  expect(await made).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  await holding.query('rollback');
+  expect(await offers()).toBe(before);
+  expect((await get('/rooms')).body).toHaveLength(10);
+  expect((await post('/rooms', { price: 5 })).status).toBe(201);
+  expect(await offers()).toBe(before + 1);
+});
 
 it('refuses what is no room, no stay and no book', async () => {
   const { shop, post, get, remove } = await openHotel();

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { StockMemory } from '../../src/inventory/stock-memory.ts';
 
 const soldOut = { capacity: 3, held: 0, sold: 3 };
+const buyers = (...members: string[]) => ({ life: 'a', members: new Set(members) });
 
 function memoryAt() {
   const clock = { now: 5_000 };
@@ -11,7 +12,7 @@ function memoryAt() {
 
 it('answers sold out for a second, but not to those who have ordered before', () => {
   const { clock, memory } = memoryAt();
-  memory.learnSoldOut(1, soldOut, new Set(['buyer']), memory.mark(1));
+  memory.learnSoldOut(1, soldOut, buyers('buyer'), memory.mark(1));
   expect(memory.soldOutTo(1, 'stranger')).toEqual(soldOut);
   expect(memory.soldOutTo(1, 'buyer')).toBeUndefined();
   expect(memory.soldOutTo(2, 'stranger')).toBeUndefined();
@@ -25,25 +26,25 @@ it('counts the second from the question, not from the answer', () => {
   const { clock, memory } = memoryAt();
   const mark = memory.mark(1);
   clock.now += 600;
-  memory.learnSoldOut(1, soldOut, new Set(), mark);
+  memory.learnSoldOut(1, soldOut, buyers(), mark);
   clock.now += 400;
   expect(memory.soldOutTo(1, 'stranger')).toBeUndefined();
 });
 
 it('forgets it with any release, also one that came between question and answer', () => {
   const { memory } = memoryAt();
-  memory.learnSoldOut(1, soldOut, new Set(), memory.mark(1));
+  memory.learnSoldOut(1, soldOut, buyers(), memory.mark(1));
   memory.released(1, { ...soldOut, sold: 2 });
   expect(memory.soldOutTo(1, 'stranger')).toBeUndefined();
   const mark = memory.mark(1);
   memory.released(1);
-  memory.learnSoldOut(1, soldOut, new Set(), mark);
+  memory.learnSoldOut(1, soldOut, buyers(), mark);
   expect(memory.soldOutTo(1, 'stranger')).toBeUndefined();
 });
 
 it('does not take "all held" for sold out', () => {
   const { memory } = memoryAt();
-  memory.learnSoldOut(1, { capacity: 3, held: 1, sold: 2 }, new Set(), memory.mark(1));
+  memory.learnSoldOut(1, { capacity: 3, held: 1, sold: 2 }, buyers(), memory.mark(1));
   expect(memory.soldOutTo(1, 'stranger')).toBeUndefined();
 });
 
