@@ -3,7 +3,7 @@ import type { Pool, PoolClient } from 'pg';
 /**
  * What could not be written though everything before it was.
  *
- * A letter is tried again by itself after each of `retryAfterSeconds`; then it is *dead* and waits for an operator
+ * A letter is tried again by itself, `mostTries` times in all; then it is *dead* and waits for an operator
  * (`nextTryAt` null). It ends when a try succeeds (`redrivenAt`); rows stay as a record.
  */
 export type DeadLetter = {
@@ -24,8 +24,13 @@ export type NewLetter = Pick<DeadLetter, 'queue' | 'subject' | 'payload' | 'erro
   readonly retried: boolean;
 };
 
-/** Pauses before the second, third and fourth try. */
-const retryAfterSeconds = [1, 5, 30] as const;
+/** Pauses before the second try and the next ones; the last one stands for all that follow. */
+const retryAfterSeconds = [1, 2, 5, 10, 20, 30] as const;
+/**
+ * Some 13 minutes. While an offer is nearly sold out, payments are written ahead of releases that are still in the
+ * outbox, again and again: an order that is right may be refused as long as the rush and an outage of the workers last.
+ */
+const mostTries = 30;
 
 const columns = `id::integer as id, queue, subject, payload, error, attempts, created_at as "createdAt",
   next_try_at as "nextTryAt", redriven_at as "redrivenAt"`;
@@ -43,7 +48,7 @@ export async function addDeadLetters(client: PoolClient, letters: readonly NewLe
           typeof value === 'string' ? storable(value) : value,
         ),
         storable(letter.error),
-        letter.retried ? retryAfterSeconds[0] : null,
+        letter.retried ? pauseAfter(1) : null,
       ],
     );
   }
@@ -101,8 +106,14 @@ export async function noteFailedTry(client: PoolClient, letter: DeadLetter, erro
   await client.query(
     `update dead_letters set attempts = attempts + 1, error = $2, next_try_at = now() + make_interval(secs => $3)
      where id = $1`,
-    [letter.id, storable(error), retryAfterSeconds[letter.attempts] ?? null],
+    [letter.id, storable(error), pauseAfter(letter.attempts + 1)],
   );
+}
+
+/** Seconds; null: no more tries. */
+function pauseAfter(tries: number): number | null {
+  if (tries >= mostTries) return null;
+  return retryAfterSeconds[tries - 1] ?? retryAfterSeconds[retryAfterSeconds.length - 1] ?? null;
 }
 
 /** Postgres stores no NUL character, neither in text nor in jsonb. */

@@ -3,15 +3,17 @@ import { newSeed, randomFrom } from '../../../gateway/test/support/random.ts';
 import { Buyer } from '../support/history/buyer.ts';
 import type { Call } from '../support/history/history.ts';
 import { judgeOrders } from '../support/history/judge-orders.ts';
-import { killWhile } from '../support/history/killer.ts';
+import { type Killed, killWhile, wholeDeck } from '../support/history/killer.ts';
 import { offersFor } from '../support/history/offers.ts';
 import { readEnd, untilQuiet } from '../support/history/read-end.ts';
 import { openSite } from '../support/history/site.ts';
 
 const wanted = Number(process.env['ORDERS'] ?? 800);
+/** `DECK=whole`: it goes on until something was killed at every point. */
+const leastKilled = process.env['DECK'] === 'whole' ? wholeDeck : 0;
 const members = 24;
-/** A tenth of a second an order is many times what it takes; a run that crawls must end, too. */
-const sellForMs = Math.max(45_000, wanted * 100);
+/** A tenth of a second an order, five seconds a kill: many times what it takes. A run that crawls must end, too. */
+const sellForMs = Math.max(45_000, wanted * 100, leastKilled * 5_000);
 
 it(
   'keeps every promise over thousands of orders, whatever is killed meanwhile',
@@ -38,15 +40,17 @@ it(
     );
     let accepted = 0;
     let isSelling = true;
+    const killed: Killed[] = [];
+    const isMoreWanted = () => accepted < wanted || killed.length < leastKilled;
     const deadline = Date.now() + sellForMs;
     const selling = Promise.all(
       buyers.map(async (buyer) => {
-        while (accepted < wanted && Date.now() < deadline) if (await buyer.buy()) accepted += 1;
+        while (isMoreWanted() && Date.now() < deadline) if (await buyer.buy()) accepted += 1;
       }),
     ).finally(() => {
       isSelling = false;
     });
-    const [killed] = await Promise.all([killWhile(() => isSelling, site, randomFrom(seed)), selling]);
+    await Promise.all([killWhile(() => isSelling, site, randomFrom(seed), killed), selling]);
 
     await site.behave({ hangShare: 0, errorShare: 0, resetShare: 0 });
     await Promise.all(buyers.map((buyer) => buyer.settle()));
@@ -68,6 +72,7 @@ it(
     // Otherwise nothing was tried.
     expect(summary.orders, told).toBeGreaterThanOrEqual(Math.min(wanted, 200));
     expect(summary.reached, told).toBeGreaterThan(5);
+    expect(killed.length, told).toBeGreaterThanOrEqual(leastKilled);
   },
   sellForMs + 120_000,
 );

@@ -44,6 +44,11 @@ export const deeds: readonly Deed[] = [
     ends: 'COMPLETED',
   },
   {
+    at: { name: 'within the transaction that begins the payment', ...afterSql('insert into payments') },
+    does: 'pay',
+    ends: 'COMPLETED',
+  },
+  {
     at: { name: 'after the payment was written', ...afterSql('insert into payments', 'commit') },
     does: 'pay',
     ends: 'COMPLETED',

@@ -224,16 +224,28 @@ describe('a dead letter', () => {
     expect((await storedOrders(pool)).find(({ orderId }) => orderId === next.orderId)?.version).toBe(2);
   });
 
-  test('is dead after four tries and can be re-driven for good once the cause is gone', async () => {
+  test('is tried for as long as a rush may hide the release of its unit', async () => {
+    const pool = await shop(1);
+    await persist(pool, reserved);
+    await persist(pool, anOrder());
+    const due = `select count(*)::int as due from dead_letters where next_try_at between now() and now() + interval '31 s'`;
+    for (let tries = 2; tries <= 20; tries += 1) {
+      const [letter] = await listDeadLetters(pool, { all: false, limit: 1 });
+      expect(await tryLetter(pool, letter?.id ?? 0)).toMatchObject({ kind: 'refused' });
+      expect((await pool.query(due)).rows).toEqual([{ due: 1 }]);
+    }
+  });
+
+  test('is dead after thirty tries and can be re-driven for good once the cause is gone', async () => {
     const pool = await shop(0);
     await persist(pool, reserved);
     const [letter] = await listDeadLetters(pool, { all: false, limit: 1 });
     const id = letter?.id ?? 0;
-    for (let tries = 2; tries <= 4; tries += 1) {
+    for (let tries = 2; tries <= 30; tries += 1) {
       expect(await tryLetter(pool, id)).toMatchObject({ kind: 'refused' });
     }
     const [dead] = await listDeadLetters(pool, { all: false, limit: 1 });
-    expect(dead).toMatchObject({ attempts: 4, nextTryAt: null, redrivenAt: null });
+    expect(dead).toMatchObject({ attempts: 30, nextTryAt: null, redrivenAt: null });
     await pool.query('update offers set capacity = 1');
     expect(await tryLetter(pool, id)).toMatchObject({ kind: 'settled' });
     expect(await tryLetter(pool, id)).toMatchObject({ kind: 'settled' });

@@ -30,6 +30,8 @@ const betweenSteps: readonly Killing[] = points.flatMap(([of, at]) => [
   { of, at, dies: 'itself' },
   { of, at, dies: 'the other' },
 ]);
+/** How many are killed until all points have had their turn: after every second one somebody dies at any moment. */
+export const wholeDeck = betweenSteps.length + Math.floor(betweenSteps.length / 2);
 const anybody: readonly (Process['what'] | Store)[] = [
   'redis',
   'postgres',
@@ -42,15 +44,16 @@ const anybody: readonly (Process['what'] | Store)[] = [
 const comesWithinMs = 2_000;
 
 /**
- * Kills one process after the other while there is `more` to do, and starts it again. The order is the random's: two
- * between named steps, then one at any moment, and so on until all have had their turn and it begins anew.
+ * Kills one process after the other while there is `more` to do, and starts it again; each is written down in `killed`.
+ * The order is the random's: two between named steps, then one at any moment, and so on until all have had their turn
+ * and it begins anew.
  */
 export async function killWhile(
   more: () => boolean,
   site: Site,
   random: () => number,
-): Promise<readonly Killed[]> {
-  const killed: Killed[] = [];
+  killed: Killed[],
+): Promise<void> {
   let others: readonly (Process['what'] | Store)[] = [];
   while (more()) {
     for (const [at, killing] of shuffled(betweenSteps, random).entries()) {
@@ -63,7 +66,6 @@ export async function killWhile(
       if (victim !== undefined) killed.push(await kill(site, { victim }, random));
     }
   }
-  return killed;
 }
 
 async function kill(site: Site, killing: Killing, random: () => number): Promise<Killed> {
