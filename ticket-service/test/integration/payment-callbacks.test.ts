@@ -34,7 +34,7 @@ async function payments(shop: Shop, orderId: string): Promise<unknown> {
 }
 
 it('a callback settles a payment whose answer never came, without anybody asking', async () => {
-  const shop = await openShop({ SETTLE_PAYMENTS: 'false', PAYMENT_TIMEOUT_MS: '300' }, { callbacks: true });
+  const shop = await openShop({ SETTLE_PAYMENTS: 'false', PAYMENT_TIMEOUT_MS: '2000' }, { callbacks: true });
   const token = await shop.join();
   await shop.behave({ resetShare: 1, latencyMs: 0, callbackDelayMs: 0 });
   const orderId = await reserved(shop, token);
@@ -42,7 +42,7 @@ it('a callback settles a payment whose answer never came, without anybody asking
   // The connection was cut after the charge; the call is sent again, or the callback is quicker.
   expect([200, 202]).toContain(paid.status);
   await until(async () => (await stateOf(shop, token, orderId)) === 'COMPLETED');
-  await shop.behave({ resetShare: 0, lateShare: 1, lateMs: 600 });
+  await shop.behave({ resetShare: 0, lateShare: 1, lateMs: 3_000 });
   const late = await reserved(shop, token);
   expect((await shop.pay(token, late)).status).toBe(202);
   await until(async () => (await stateOf(shop, token, late)) === 'COMPLETED');
@@ -116,7 +116,7 @@ it('callbacks that come late, twice and in the wrong order leave an order as it 
   await Promise.all(states.map((state) => callBack(shop, `${declined}:1`, { state })));
   expect(await stateOf(shop, other, declined)).toBe('CANCELLED');
   expect(await payments(shop, declined)).toEqual([{ attempt: 1, state: 'declined' }]);
-  expect(await shop.stock(11)).toMatchObject({ sold: 1, held: 0 });
+  await expect.poll(() => shop.stock(11)).toMatchObject({ sold: 1, held: 0 });
 });
 
 it('money that a callback tells of when its order is over goes back', async () => {
