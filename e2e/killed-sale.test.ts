@@ -4,15 +4,15 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { comparePayments, completedUnits } from '../loadtest/check/books.ts';
 import { type Ledger, readLedger } from '../loadtest/check/ledger.ts';
 import type { RoomWatch } from '../loadtest/check/room-watch.ts';
+import { inParallel } from '../testing/in-parallel.ts';
 import { until } from '../testing/until.ts';
 import type { Answer } from './support/call.ts';
-import { inParallel } from './support/in-parallel.ts';
 import { killService, type Service } from './support/kill-service.ts';
 import { Shopper } from './support/shopper.ts';
 import { useRopeline } from './support/use-ropeline.ts';
 import { watchDemo } from './support/watch-demo.ts';
 
-const ropeline = useRopeline({ ENTRY_REQUIRED: 'false' });
+const ropeline = useRopeline({ ENTRY_REQUIRED: 'false', HOLD_SECONDS: '3600' });
 const members = 12;
 const victims: readonly Service[] = [
   'workers',
@@ -32,6 +32,7 @@ type Told = { readonly orderId: string; readonly state: 'RESERVED' | 'PAYING' | 
 describe('a sale during which every process behind the gateway is killed', () => {
   let watch: RoomWatch;
   let ledger: Ledger;
+  let stock: Awaited<ReturnType<RoomWatch['stock']>>;
   const told: Told[] = [];
   const errors: unknown[] = [];
 
@@ -46,15 +47,20 @@ describe('a sale during which every process behind the gateway is killed', () =>
     for (const one of buying) one.catch((error: unknown) => errors.push(error));
     for (const name of victims) {
       const before = told.length;
-      await until(() => told.length > before + members || errors.length > 0, 20_000);
+      await until(() => told.length > before + members || errors.length > 0);
       await killService(ropeline(), name);
     }
     const before = told.length;
-    await until(() => told.length > before + members || errors.length > 0, 20_000);
+    await until(() => told.length > before + members || errors.length > 0);
     selling = false;
     await Promise.allSettled(buying);
-    await until(async () => (await watch.sample()).outbox === 0, 10_000);
-    ledger = await readLedger(ropeline().addresses.database, 1);
+    // What was not known is settled meanwhile, one step after the other: until both tell of the same moment.
+    await until(async () => {
+      if ((await watch.sample()).outbox > 0) return false;
+      ledger = await readLedger(ropeline().addresses.database, 1);
+      stock = await watch.stock();
+      return stock.held === unitsHeld(ledger) && stock.sold === completedUnits(ledger);
+    }).catch(() => undefined);
     return () => watch.stop();
   });
 
@@ -70,19 +76,21 @@ describe('a sale during which every process behind the gateway is killed', () =>
 
   test('keeps every order once, in the state that its member was told', () => {
     const kept = new Map(ledger.orders.map(({ orderId, state }) => [orderId, state]));
-    expect(told.filter(({ orderId, state }) => kept.get(orderId) !== state)).toEqual([]);
+    // A payment that was not known then may be by now.
+    const ends = (state: Told['state']) => (state === 'PAYING' ? [state, 'COMPLETED'] : [state]);
+    expect(told.filter(({ orderId, state }) => !ends(state).includes(kept.get(orderId) ?? ''))).toEqual([]);
     expect(kept.size).toBe(told.length);
     expect(ledger.deadLetters).toBe(0);
   });
 
   test('charges every completed order once and no other', () => {
-    expect(comparePayments(ledger)).toEqual([]);
+    const orders = ledger.orders.filter(({ state }) => state !== 'PAYING');
+    expect(comparePayments({ ...ledger, orders })).toEqual([]);
   });
 
-  test('counts the same in Redis and in Postgres', async () => {
-    const held = told.filter(({ state }) => state === 'RESERVED' || state === 'PAYING').length;
-    const sold = completedUnits(ledger);
-    expect(await watch.stock()).toEqual({ capacity: 1_000, held, sold });
+  test('counts the same in Redis and in Postgres', () => {
+    const [held, sold] = [unitsHeld(ledger), completedUnits(ledger)];
+    expect(stock).toEqual({ capacity: 1_000, held, sold });
     expect(ledger.taken).toBe(sold + held);
   });
 
@@ -122,10 +130,15 @@ async function insist(ask: () => Promise<Answer>): Promise<Answer> {
       if (last.status !== 503 && (last.status !== 202 || unknown > 20)) return last;
       await delay(100);
       return undefined;
-    }, 20_000);
+    }, 120_000);
   } catch (cause) {
-    throw new Error(`asked for 20 s, the last answer: ${last?.status} ${last?.text}`, { cause });
+    throw new Error(`asked for two minutes, the last answer: ${last?.status} ${last?.text}`, { cause });
   }
+}
+
+function unitsHeld({ orders }: Ledger): number {
+  const held = orders.filter(({ state }) => state === 'RESERVED' || state === 'PAYING');
+  return held.reduce((sum, { quantity }) => sum + quantity, 0);
 }
 
 function numbered(count: number): readonly number[] {

@@ -3,19 +3,19 @@ import { worstWindow } from '../loadtest/check/admission-bound.ts';
 import { overtaken } from '../loadtest/check/admission-order.ts';
 import { readRecord, timesOf } from '../loadtest/check/room-record.ts';
 import type { RoomWatch } from '../loadtest/check/room-watch.ts';
+import { inParallel } from '../testing/in-parallel.ts';
 import { cleanedUp } from '../testing/scope.ts';
 import { until } from '../testing/until.ts';
 import { call } from './support/call.ts';
 import { Crowd } from './support/crowd.ts';
 import { controlOwner, gatewaysOf } from './support/gateways.ts';
-import { inParallel } from './support/in-parallel.ts';
 import { operatorOf } from './support/operator.ts';
 import { RoomVisitor } from './support/room-visitor.ts';
 import { Shopper } from './support/shopper.ts';
 import { useRopeline } from './support/use-ropeline.ts';
 import { watchDemo } from './support/watch-demo.ts';
 
-const ropeline = useRopeline({ GATEWAYS: '2' });
+const ropeline = useRopeline({ GATEWAYS: '2', DRAIN_SECONDS: '30' });
 const crowdSize = 240;
 const back = /gateway(-2)? is back after/g;
 
@@ -46,22 +46,24 @@ describe('a rolling restart of two gateways while visitors arrive and wait', () 
   let watch: RoomWatch;
   let crowd: Crowd;
   let rules: Awaited<ReturnType<RoomWatch['rulesSince']>>;
-  const stopMs: number[] = [];
 
   beforeAll(async () => {
     watch = await watchDemo(ropeline());
     const first = await watch.rulesNow();
     crowd = new Crowd(ropeline().addresses.gateway, { visitors: crowdSize, arriveMs: 8_000, pollsEvery: 2 });
+    // Few get in meanwhile, so that there are sockets to tell.
+    await operatorOf(ropeline()).patch({ admission: { ratePerMinute: 60 } });
     crowd.arrive();
     const before = gatewaysOf(ropeline());
-    await until(() => crowd.joined.length >= crowdSize / 4, 20_000);
     const owner = controlOwner(ropeline());
-    stopMs.push(await restart(owner));
     const other = before.find((pid) => pid !== owner);
-    if (other !== undefined) stopMs.push(await restart(other));
-    await until(() => crowd.joined.length === crowdSize, 20_000);
+    for (const gateway of [owner, other]) {
+      await until(() => crowd.connected.length >= crowdSize / 6);
+      if (gateway !== undefined) await restart(gateway);
+    }
+    await until(() => crowd.joined.length === crowdSize);
     await until(() => operatorOf(ropeline()).patch({ admission: { ratePerMinute: 6_000 } }));
-    await until(() => crowd.entered.length === crowdSize || crowd.errors.length > 0, 20_000);
+    await until(() => crowd.entered.length === crowdSize || crowd.errors.length > 0, 120_000);
     rules = await watch.rulesSince(first);
     return () => {
       crowd.stop();
@@ -93,10 +95,9 @@ describe('a rolling restart of two gateways while visitors arrive and wait', () 
   });
 
   test('ends each process in order and in time, and the supervisor starts the next', () => {
-    // DRAIN_SECONDS is 2 under npm start, and 5 s more is the last deadline.
-    expect(stopMs).toHaveLength(2);
-    for (const ms of stopMs) expect(ms).toBeLessThan(7_000);
     const deaths = printed(/! gateway(-2)? died \(.*?\)/g);
+    expect(deaths.length).toBeGreaterThanOrEqual(3);
+    // A process that is past its last deadline ends with 1.
     expect(deaths.filter((death) => !death.endsWith('(exit code 0)'))).toEqual([]);
   });
 
@@ -109,15 +110,12 @@ describe('a rolling restart of two gateways while visitors arrive and wait', () 
   });
 });
 
-/** SIGTERM, until the process is gone and another has taken its place. How long it took to go, ms. */
-async function restart(pid: number): Promise<number> {
+/** SIGTERM, until the process is gone and another has taken its place. */
+async function restart(pid: number): Promise<void> {
   const before = printed(back).length;
-  const sent = performance.now();
   process.kill(pid, 'SIGTERM');
   await until(() => !gatewaysOf(ropeline()).includes(pid));
-  const tookMs = performance.now() - sent;
-  await until(() => printed(back).length === before + 1);
-  return tookMs;
+  await until(() => printed(back).length > before);
 }
 
 function printed(pattern: RegExp): readonly string[] {

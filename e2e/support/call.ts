@@ -14,7 +14,7 @@ export type CallOptions = {
   readonly text?: string;
 };
 
-/** One HTTP request, read to its end. Redirects are answers. Throws when there is no answer within ten seconds. */
+/** One HTTP request, read to its end. Redirects are answers. Throws when there is no answer within a minute. */
 export async function call(method: string, url: string, options: CallOptions = {}): Promise<Answer> {
   const { json, text } = options;
   const answer = await fetch(url, {
@@ -22,7 +22,7 @@ export async function call(method: string, url: string, options: CallOptions = {
     headers: { ...(json !== undefined && { 'content-type': 'application/json' }), ...options.headers },
     ...(json === undefined ? text !== undefined && { body: text } : { body: JSON.stringify(json) }),
     redirect: 'manual',
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(60_000),
   });
   const content = await answer.text();
   const isJson = answer.headers.get('content-type')?.includes('json') === true && content !== '';

@@ -62,6 +62,11 @@ export class Crowd {
     );
   }
 
+  /** Those who hold an open socket at the moment. */
+  get connected(): readonly RoomVisitor[] {
+    return this.visitors.filter(({ isConnected }) => isConnected);
+  }
+
   stop(): void {
     for (const visitor of this.visitors) visitor.stop();
   }

@@ -36,3 +36,10 @@ export function operatorOf({ addresses, operatorToken }: Ropeline): Operator {
     numbers: async () => (await ask('GET', '/stats')).body as unknown as RoomNumbers,
   };
 }
+
+/** Of its admission: counted over the room. */
+export function turnOf(entryToken: string): number {
+  const [, payload = ''] = entryToken.split('.');
+  const { jti } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { jti: string };
+  return Number(jti.split('.').at(-1));
+}

@@ -14,7 +14,7 @@ export type Closed = {
 };
 
 const comeBackWithinMs = 3_000;
-const attempts = 5;
+const attempts = 20;
 
 /**
  * A visitor of the demo room as the protocol wants clients to be: repeats what was not answered or told to come
@@ -93,9 +93,9 @@ export class RoomVisitor {
   }
 
   /** Joins unless it has a place, waits for the turn by polling, and takes it. */
-  async getIn(timeoutMs = 10_000): Promise<Entry> {
+  async getIn(): Promise<Entry> {
     if (this.ticket === '') await this.join();
-    await until(async () => (await this.look()).state === 'admitted', timeoutMs);
+    await until(async () => (await this.look()).state === 'admitted');
     return this.claim();
   }
 
@@ -155,7 +155,7 @@ export class RoomVisitor {
     return new Promise((resolve) => {
       const protocols = [liveSubprotocol, `${ticketSubprotocolPrefix}${this.ticket}`];
       const url = `${this.#room}/live`.replace(/^http/, 'ws');
-      const socket = new WebSocket(url, protocols, { perMessageDeflate: false, handshakeTimeout: 5_000 });
+      const socket = new WebSocket(url, protocols, { perMessageDeflate: false, handshakeTimeout: 60_000 });
       this.#socket = socket;
       let wasOpen = false;
       socket.on('open', () => {

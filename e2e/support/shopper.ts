@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { entryHeader } from '@ropeline/core/protocol/entry.ts';
+import { until } from '../../testing/until.ts';
 import { type Answer, call } from './call.ts';
 
 export const demoPassword = 'qwer1234';
@@ -14,11 +15,14 @@ export class Shopper {
     this.#headers = headers;
   }
 
-  /** Logs in as `testuser<number>`; throws when that is refused. */
+  /** Logs in as `testuser<number>`, again when too many do so at once; throws when it is refused. */
   static async logIn(url: string, number: number, entry?: string): Promise<Shopper> {
     const headers = entry === undefined ? {} : { [entryHeader]: entry };
     const json = { id: `testuser${number}`, password: demoPassword };
-    const answer = await call('POST', `${url}/api/sessions`, { headers, json });
+    const answer = await until(async () => {
+      const asked = await call('POST', `${url}/api/sessions`, { headers, json });
+      return asked.status !== 503 && asked;
+    });
     if (answer.status !== 200) throw new Error(`log-in: ${answer.status} ${answer.text}`);
     return new Shopper(url, { ...headers, authorization: `Bearer ${answer.body['accessToken']}` });
   }

@@ -5,17 +5,13 @@ import {
   type RopelineEvent,
 } from '@ropeline/core/events/catalogue.ts';
 import { consumeEvents } from '@ropeline/core/events/consume-events.ts';
-import { createLog } from '@ropeline/core/log.ts';
-import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
-import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
-import { stockKeys } from '@ropeline/core/stock/stock-keys.ts';
 import { Value } from 'typebox/value';
 import { expect, it } from 'vitest';
-import { cleanedUp } from '../../../testing/scope.ts';
 import { spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { bearer, call } from '../support/http.ts';
 import { openShop, type Shop } from '../support/shop.ts';
+import { openStockRedis, runOut } from '../support/stock-redis.ts';
 
 async function withWorkers(): Promise<Shop> {
   const shop = await openShop();
@@ -26,18 +22,6 @@ async function withWorkers(): Promise<Shop> {
     });
   }
   return shop;
-}
-
-/** As if the hold had run out. */
-async function runOut(shop: Shop, orderId: string): Promise<void> {
-  const redis = cleanedUp(
-    connectRedis(shop.running.redisUrl, { name: 'test', log: createLog('test', 'silent') }),
-    (it) => it.disconnect(),
-  );
-  await untilReady(redis);
-  const keys = stockKeys(partitionOfOrder(orderId) ?? 0);
-  await redis.hset(keys.order(orderId), 'holdUntil', 1);
-  await redis.zadd(keys.holds, 1, orderId);
 }
 
 /** Everything that was emitted up to now, by a consumer of its own. */
@@ -69,7 +53,7 @@ it('every change emits an event that its published schema accepts, and every eve
   await shop.behave({ errorShare: 0, hangShare: 1 });
   expect((await shop.pay(token, retried)).status).toBe(202);
   const expired = await reserve();
-  await runOut(shop, expired);
+  await runOut(await openStockRedis(shop.running.redisUrl), expired);
   const host = bearer(await shop.join('host1'));
   const made = await call(shop.running, '/api/offers', {
     headers: host,

@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { inParallel } from '../../../testing/in-parallel.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { bearer, call } from '../support/http.ts';
-import { openShop } from '../support/shop.ts';
+import { nobodyThere, openShop } from '../support/shop.ts';
 
 const codeOf = ({ status, body }: { status: number; body: Record<string, unknown> }) => [
   status,
@@ -14,11 +15,11 @@ const codeOf = ({ status, body }: { status: number; body: Record<string, unknown
 it('reserves, and shows the order to its member at once and to nobody else', async () => {
   const shop = await openShop();
   const [mine, other] = [await shop.join('testuser1'), await shop.join('testuser2')];
+  const askedAt = Date.now();
   const made = await shop.order(mine, { offerId: 11, quantity: 2 });
   expect(made.status).toBe(201);
   expect(made.body).toMatchObject({ state: 'RESERVED', units: 2, amount: { minor: 3_000, currency: 'KRW' } });
-  const holdUntil = Number(made.body['holdUntil']);
-  expect(holdUntil - Date.now()).toBeGreaterThan(290_000);
+  expect(Number(made.body['holdUntil'])).toBeGreaterThan(askedAt + 299_000);
   const path = `/api/orders/${made.body['orderId']}`;
   expect((await shop.get(mine, path)).body).toEqual(made.body);
   expect((await shop.get(mine, '/api/orders')).body).toEqual({ orders: [made.body] });
@@ -65,13 +66,8 @@ it('tells sold out from all held, also when it answers from memory, and takes it
     state: 'COMPLETED',
   });
   expect((await shop.cancel(first, body['orderId'])).body).toMatchObject({ state: 'CANCELLED' });
-  await until(async () => (await shop.order(second, { offerId: 11, quantity: 1 })).status === 201, 500);
-  expect(
-    await until(async () => {
-      const stock = await shop.stock(11);
-      return stock['held'] === 1 && stock;
-    }),
-  ).toEqual({ capacity: 3, held: 1, sold: 0, available: 2 });
+  await until(async () => (await shop.order(second, { offerId: 11, quantity: 1 })).status === 201);
+  await expect.poll(() => shop.stock(11)).toEqual({ capacity: 3, held: 1, sold: 0, available: 2 });
 });
 
 it('limits a member, gives the room back, and leaves others alone', async () => {
@@ -109,14 +105,14 @@ it('refuses what is no order, and changes nothing', async () => {
   }
   expect(codeOf(await shop.pay(token, randomUUID()))).toEqual([404, 'unknown-order']);
   expect((await shop.order(token, { offerId: 11, quantity: 1_000_000 })).status).toBe(409);
-  expect(await shop.stock(11)).toEqual({ capacity: 3, held: 0, sold: 0, available: 3 });
+  await expect.poll(() => shop.stock(11)).toEqual({ capacity: 3, held: 0, sold: 0, available: 3 });
 });
 
 it('sells three units to a crowd, each once', async () => {
   const shop = await openShop();
   const tokens = await Promise.all(Array.from({ length: 20 }, (_, at) => shop.join(`testuser${at + 1}`)));
-  const answers = await Promise.all(
-    Array.from({ length: 300 }, (_, at) => shop.order(tokens[at % 20] ?? '', { offerId: 11, quantity: 1 })),
+  const answers = await inParallel(100, [...Array(300).keys()], (at) =>
+    shop.order(tokens[at % 20] ?? '', { offerId: 11, quantity: 1 }),
   );
   expect(answers.filter(({ status }) => status === 201)).toHaveLength(3);
   expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
@@ -127,6 +123,7 @@ it('knows an order for ever: workers write it down, Redis forgets it, and it can
   await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
     DATABASE_URL: shop.running.databaseUrl,
     TICKET_REDIS_URL: shop.running.redisUrl,
+    PAYMENT_URL: nobodyThere,
   });
   const token = await shop.join();
   const { body } = await shop.order(token, { offerId: 11, quantity: 3 });
@@ -164,7 +161,7 @@ it('says sold out of an old offer from memory, without asking Postgres for the k
   const refused = await until(async () => {
     const answer = await shop.order(second, { offerId: 13, quantity: 1 });
     return answer.status === 409 && answer;
-  }, 25_000);
+  });
   expect(codeOf(refused)).toEqual([409, 'sold-out']);
   await locking.query('rollback');
   expect(await shop.order(first, { offerId: 13, quantity: 5 }, 'k1')).toMatchObject({
@@ -185,7 +182,7 @@ it('tells an order that Redis has, and repeats it by its key, while Postgres han
   const told = { status: 200, body: { orderId: body['orderId'], state: 'RESERVED' } };
   expect(await shop.order(token, { offerId: 1, quantity: 1 }, 'k1')).toMatchObject(told);
   expect(await shop.get(token, `/api/orders/${body['orderId']}`)).toMatchObject(told);
-}, 30_000);
+});
 
 it('sells of an old offer while Postgres is away, to who never ordered of it', async () => {
   const shop = await openShop();
@@ -199,7 +196,7 @@ it('sells of an old offer while Postgres is away, to who never ordered of it', a
   expect((await shop.order(second, { offerId: 13, quantity: 1 }, 'k1')).status).toBe(201);
   // Who ordered before may be repeating a request that only Postgres remembers.
   expect((await shop.order(first, { offerId: 13, quantity: 1 }, 'k2')).status).toBe(503);
-}, 30_000);
+});
 
 it('knows an idempotency key for ever: after a day Redis has let it go, Postgres has not', async () => {
   const shop = await openShop();

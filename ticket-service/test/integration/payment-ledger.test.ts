@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
+import { newSeed, pick, randomFrom } from '../../../gateway/test/support/random.ts';
 import { spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { bearer } from '../support/http.ts';
-import { openShop, type Shop } from '../support/shop.ts';
+import { nobodyThere, openShop, type Shop } from '../support/shop.ts';
+import { backlogOf, openStockRedis, runOut } from '../support/stock-redis.ts';
 
 const wild = {
   latencyMs: 10,
@@ -11,7 +13,7 @@ const wild = {
   hangShare: 0.1,
   resetShare: 0.15,
   lateShare: 0.15,
-  lateMs: 600,
+  lateMs: 1_200,
   refundFailShare: 0.4,
   callbackDelayMs: 400,
   callbackDuplicateShare: 0.5,
@@ -19,7 +21,6 @@ const wild = {
 };
 /** Charges go well again; refunds go on failing. */
 const calm = { latencyMs: 0, declineShare: 0, errorShare: 0, hangShare: 0, resetShare: 0, lateShare: 0 };
-const some = <T>(all: readonly T[]): T => all[Math.floor(Math.random() * all.length)] as T;
 
 /** Whatever a service or the provider answers, or does not. */
 async function act(url: string, token: string, orderId: string, what: 'pay' | 'cancel'): Promise<void> {
@@ -50,7 +51,9 @@ async function judge(shop: Shop, orderId: string): Promise<Judged> {
 }
 
 it('the money in the ledger is that of the completed orders, once each, whatever fails and whoever dies', async () => {
-  const env = { PAYMENT_TIMEOUT_MS: '250', HOLD_SECONDS: '600' };
+  const seed = newSeed();
+  const random = randomFrom(seed);
+  const env = { PAYMENT_TIMEOUT_MS: '500', HOLD_SECONDS: '3600' };
   const shop = await openShop(env, { callbacks: true });
   const { databaseUrl, redisUrl, config } = shop.running;
   const shared = {
@@ -75,7 +78,7 @@ it('the money in the ledger is that of the completed orders, once each, whatever
   for (let round = 0; round < 5; round += 1) {
     const deeds = orderIds.flatMap((orderId) =>
       [1, 2].map(() =>
-        act(some([shop.running.url, second.url]), token, orderId, Math.random() < 0.9 ? 'pay' : 'cancel'),
+        act(pick(random, [shop.running.url, second.url]), token, orderId, random() < 0.95 ? 'pay' : 'cancel'),
       ),
     );
     if (round === 1) {
@@ -95,7 +98,13 @@ it('the money in the ledger is that of the completed orders, once each, whatever
   const unsettled = `
     select order_id, state from payments where state in ('pending', 'unknown', 'refund-due')
     union all select order_id, state from orders where state = 'PAYING'`;
-  await until(async () => (await shop.pool.query(unsettled)).rows.length === 0, 110_000);
+  const redis = await openStockRedis(redisUrl);
+  // Orders come to Postgres by another way than their money: what is told to nobody yet may be an order's end.
+  const isQuiet = async () =>
+    (await backlogOf(redis)) === 0 &&
+    (await shop.pool.query(unsettled)).rows.length === 0 &&
+    (await backlogOf(redis)) === 0;
+  await until(isQuiet, 240_000);
   await until(async () => (await shop.stock())['held'] === (await countOf(shop, 'RESERVED')));
 
   const judged = await Promise.all(orderIds.map((orderId) => judge(shop, orderId)));
@@ -106,7 +115,7 @@ it('the money in the ledger is that of the completed orders, once each, whatever
     none: [undefined],
   };
   for (const order of judged) {
-    const story = JSON.stringify(order);
+    const story = JSON.stringify({ seed, ...order });
     const kept = order.charges.filter(([, charge]) => charge === 'paid');
     expect(kept, story).toHaveLength(order.state === 'COMPLETED' ? 1 : 0);
     for (const [payment, charge] of order.charges) expect(fits[payment], story).toContain(charge);
@@ -118,11 +127,11 @@ it('the money in the ledger is that of the completed orders, once each, whatever
   const ledger = (await shop.charges()) as { paid: number; declined: number; keptMinor: object };
   expect(ledger.paid).toBe(completed);
   expect(ledger.keptMinor).toEqual(completed === 0 ? {} : { KRW: Number(rows[0]?.sum) });
-  expect(await shop.stock()).toMatchObject({ sold: completed });
+  await expect.poll(() => shop.stock()).toMatchObject({ sold: completed });
   // It was no fair-weather run.
-  expect(completed).toBeGreaterThan(5);
-  expect(ledger.declined).toBeGreaterThan(0);
-}, 180_000);
+  expect(completed, `SEED=${seed}`).toBeGreaterThan(5);
+  expect(ledger.declined, `SEED=${seed}`).toBeGreaterThan(0);
+}, 400_000);
 
 async function countOf(shop: Shop, state: string): Promise<number> {
   const { rows } = await shop.pool.query<{ count: number }>(
@@ -133,24 +142,27 @@ async function countOf(shop: Shop, state: string): Promise<number> {
 }
 
 it('a hold that would run out while its payment is under way does not, and the payment counts', async () => {
-  const shop = await openShop({ HOLD_SECONDS: '1', PAYMENT_TIMEOUT_MS: '200', SETTLE_PAYMENTS: 'false' });
+  const shop = await openShop({ PAYMENT_TIMEOUT_MS: '1000', SETTLE_PAYMENTS: 'false' });
   await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
     TICKET_REDIS_URL: shop.running.redisUrl,
     DATABASE_URL: shop.running.databaseUrl,
+    PAYMENT_URL: nobodyThere,
   });
+  const redis = await openStockRedis(shop.running.redisUrl);
   const token = await shop.join();
   const paid = await shop.order(token, { offerId: 11, quantity: 1 });
   await shop.behave({ hangShare: 1 });
   expect((await shop.pay(token, paid.body['orderId'])).status).toBe(202);
   const left = await shop.order(token, { offerId: 11, quantity: 1 });
+  for (const { body } of [paid, left]) await runOut(redis, String(body['orderId']));
   const stateOf = async ({ body }: typeof paid) =>
     (await shop.get(token, `/api/orders/${body['orderId']}`)).body['state'];
   // Whoever expires holds has been here: a later one is gone.
   await until(async () => (await stateOf(left)) === 'EXPIRED');
   expect(await stateOf(paid)).toBe('PAYING');
-  expect(await shop.stock(11)).toMatchObject({ held: 1, sold: 0 });
+  await expect.poll(() => shop.stock(11)).toMatchObject({ held: 1, sold: 0 });
   await shop.behave({ hangShare: 0 });
-  expect(await shop.pay(token, paid.body['orderId'])).toMatchObject({
+  expect(await shop.payInTheEnd(token, paid.body['orderId'])).toMatchObject({
     status: 200,
     body: { state: 'COMPLETED' },
   });
@@ -180,7 +192,7 @@ it('shows the circuit breaker: open it asks nobody and keeps holds, and closes b
   expect((await shop.get(token, `/api/orders/${orderId}`)).body['state']).toBe('RESERVED');
   expect(await shop.charges()).toMatchObject({ paid: 0, declined: 0 });
   await shop.behave({ errorShare: 0 });
-  await until(async () => (await shop.pay(token, orderId)).status === 200, 20_000);
+  await until(async () => (await shop.pay(token, orderId)).status === 200);
   expect(await breaker()).toBe('closed');
   expect(await shop.charges()).toMatchObject({ paid: 1 });
-}, 40_000);
+});

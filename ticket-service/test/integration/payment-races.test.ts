@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { anotherSaga, slowProvider } from '../support/saga.ts';
-import { openShop } from '../support/shop.ts';
+import { nobodyThere, openShop } from '../support/shop.ts';
 
 it('takes the failure of one call for no proof when another has asked for the same attempt', async () => {
   const shop = await openShop({ SETTLE_PAYMENTS: 'false' });
@@ -56,6 +56,7 @@ it('keeps what was paid for an order that Redis has forgotten when the last answ
   await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
     DATABASE_URL: shop.running.databaseUrl,
     TICKET_REDIS_URL: shop.running.redisUrl,
+    PAYMENT_URL: nobodyThere,
   });
   const token = await shop.join();
   const { body } = await shop.order(token, { offerId: 11, quantity: 1 });
@@ -114,6 +115,7 @@ it('cancels a completed order that Redis forgets between the look and the cancel
   await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
     DATABASE_URL: shop.running.databaseUrl,
     TICKET_REDIS_URL: shop.running.redisUrl,
+    PAYMENT_URL: nobodyThere,
   });
   const token = await shop.join();
   const { body } = await shop.order(token, { offerId: 11, quantity: 2 });

@@ -14,6 +14,7 @@ import { until } from '../../../testing/until.ts';
 import { bearer, call, logIn } from '../support/http.ts';
 import { openSite, type Site } from '../support/kill-points.ts';
 import { type RunningService, startService } from '../support/start-service.ts';
+import { backlogOf, openStockRedis } from '../support/stock-redis.ts';
 
 const reserve = (running: Pick<RunningService, 'url'>, token: string, key: string, offerId = 1) =>
   call(running as RunningService, '/api/orders', {
@@ -38,18 +39,15 @@ it('without Postgres sales go on until the outbox is full, then 503; all is caug
     await startService({ databaseUrl: postgres.url, env: { OUTBOX_LIMIT: '25' }, members: 3 }),
     (it) => it.stop(),
   );
-  const workers = await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
+  await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
     TICKET_REDIS_URL: running.redisUrl,
     DATABASE_URL: postgres.url,
   });
+  const redis = await openStockRedis(running.redisUrl);
   const token = await logIn(running);
   expect((await reserve(running, token, 'before')).status).toBe(201);
   await until(async () => (await one(pool, 'select count(*) from orders')) === 1);
-  await until(async () => {
-    const text = await (await fetch(`${workers.url}/metrics`)).text();
-    const backlogs = [...text.matchAll(/backlog_entries\{.*\} (\d+)/g)].map(([, entries]) => entries);
-    return backlogs.length === 4 && backlogs.every((entries) => entries === '0');
-  });
+  await until(async () => (await backlogOf(redis)) === 0);
 
   await postgres.kill();
   const sold: string[] = [];
@@ -70,10 +68,10 @@ it('without Postgres sales go on until the outbox is full, then 503; all is caug
   expect(body).toMatchObject({ state: 'RESERVED' });
 
   cleanedUp(await startPostgres({ folder, port }), (it) => it.stop());
-  await until(async () => (await reserve(running, token, 'after')).status < 300, 20_000);
-  await until(async () => (await one(pool, 'select count(*) from orders')) === sold.length + 2, 20_000);
+  await until(async () => (await reserve(running, token, 'after')).status < 300);
+  await until(async () => (await one(pool, 'select count(*) from orders')) === sold.length + 2);
   expect(await one(pool, 'select taken from offers where offer_id = 1')).toBe(sold.length + 2);
-}, 90_000);
+});
 
 it('a poisoned entry is cut out: what stands before, beside and behind it is persisted', async () => {
   const site = await openSite();
@@ -107,7 +105,7 @@ it('a poisoned entry is cut out: what stands before, beside and behind it is per
   await until(
     async () => (await one(shop.pool, `select count(*) from orders where order_id = '${later}'`)) === 1,
   );
-}, 40_000);
+});
 
 it('three ticket services and three workers act as one: every order once, sums equal in Redis and Postgres', async () => {
   const site = await openSite();
@@ -151,15 +149,15 @@ it('three ticket services and three workers act as one: every order once, sums e
     );
   });
   const count = (state: string): number => Object.values(states).filter((other) => other === state).length;
-  await until(async () => (await shop.stock())['held'] === count('RESERVED'));
-  expect(await shop.stock()).toMatchObject({ held: count('RESERVED'), sold: count('COMPLETED') });
+  const sums = { held: count('RESERVED'), sold: count('COMPLETED') };
+  await expect.poll(() => shop.stock()).toMatchObject(sums);
   expect(await one(shop.pool, 'select taken from offers where offer_id = 1')).toBe(
     count('RESERVED') + count('COMPLETED'),
   );
   await until(async () => (await shop.charges())['refunded'] === count('CANCELLED'));
   expect(await shop.charges()).toMatchObject({ paid: count('COMPLETED') });
   await expectEveryVersionOnce(site);
-}, 60_000);
+});
 
 /** An event for each version of each order, counted once by one of the workers. */
 async function expectEveryVersionOnce({ shop }: Site): Promise<void> {

@@ -1,3 +1,4 @@
+import { until } from '../../../testing/until.ts';
 import type { RunningService } from './start-service.ts';
 
 export type Answer = {
@@ -30,12 +31,16 @@ export async function call(running: RunningService, path: string, options: Call 
   };
 }
 
+/** An access token. Who is told that too many log in is to come back: a slow machine says so to few. */
 export async function logIn(
   running: RunningService,
   id = 'testuser1',
   password = 'qwer1234',
 ): Promise<string> {
-  const { body } = await call(running, '/api/sessions', { json: { id, password } });
+  const { body } = await until(async () => {
+    const answer = await call(running, '/api/sessions', { json: { id, password } });
+    return answer.status !== 503 && answer;
+  });
   if (typeof body['accessToken'] !== 'string') throw new Error(`no log-in: ${JSON.stringify(body)}`);
   return body['accessToken'];
 }

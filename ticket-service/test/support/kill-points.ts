@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { createLog } from '@ropeline/core/log.ts';
-import { connectRedis, type Redis, untilReady } from '@ropeline/core/redis/connect.ts';
+import type { Redis } from '@ropeline/core/redis/connect.ts';
 import { partitionOfOrder } from '@ropeline/core/stock/order-id.ts';
 import { stockKeys } from '@ropeline/core/stock/stock-keys.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { type SpawnedService, spawnService } from '../../../testing/spawn-service.ts';
 import { type Point, script, startTap, type Tap } from '../../../testing/tap.ts';
 import { openShop, type Shop } from './shop.ts';
+import { openStockRedis } from './stock-redis.ts';
 
 /** The wires of a process. */
 export type Taps = { readonly redis: Tap; readonly postgres: Tap; readonly provider: Tap };
@@ -41,12 +41,9 @@ export type Site = {
 
 export async function openSite(env: Record<string, string> = {}): Promise<Site> {
   const secret = randomBytes(32).toString('hex');
-  const shop = await openShop({ MEMBER_SECRET: secret, ...env });
+  const shop = await openShop({ MEMBER_SECRET: secret, HOLD_SECONDS: '3600', ...env });
   const { redisUrl, databaseUrl, config } = shop.running;
-  const redis = cleanedUp(connectRedis(redisUrl, { name: 'test', log: createLog('test', 'silent') }), (it) =>
-    it.disconnect(),
-  );
-  await untilReady(redis);
+  const redis = await openStockRedis(redisUrl);
   const tapped = async (url: string): Promise<Tap> => cleanedUp(await startTap(url), (it) => it.stop());
   return {
     shop,

@@ -9,6 +9,8 @@ export type OtherSide = {
   readonly url: string;
   readonly seen: readonly Seen[];
   answer: { status: number; json: unknown };
+  /** Nobody is answered before. */
+  patience: Promise<void>;
   readonly stop: () => Promise<void>;
   /** Listens again at the same address. */
   readonly start: () => Promise<void>;
@@ -21,6 +23,7 @@ export async function startOtherSide(json: unknown = {}): Promise<OtherSide> {
     for await (const chunk of request) text += chunk;
     const body: unknown = text === '' ? undefined : JSON.parse(text);
     seen.push({ path: request.url ?? '', token: request.headers.authorization, body });
+    await side.patience;
     response.writeHead(side.answer.status, { 'content-type': 'application/json' });
     response.end(JSON.stringify(side.answer.json));
   }).listen(0, '127.0.0.1');
@@ -30,6 +33,7 @@ export async function startOtherSide(json: unknown = {}): Promise<OtherSide> {
     url: `http://127.0.0.1:${port}`,
     seen,
     answer: { status: 200, json },
+    patience: Promise.resolve(),
     async stop() {
       if (!server.listening) return;
       server.closeAllConnections();

@@ -10,7 +10,7 @@ import { cleanedUp, freshDatabase } from '../../../testing/scope.ts';
 import { type SpawnedService, spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { runMigrations } from '../../src/migrations.ts';
-import { type Answer, bearer, call } from './http.ts';
+import { type Answer, bearer, call, logIn } from './http.ts';
 import { type RunningService, startService } from './start-service.ts';
 
 export type Shop = {
@@ -20,6 +20,8 @@ export type Shop = {
   readonly join: (id?: string) => Promise<string>;
   readonly order: (token: string, body: unknown, key?: string) => Promise<Answer>;
   readonly pay: (token: string, orderId: unknown) => Promise<Answer>;
+  /** The same, asked again while the outcome is not known: where calls of the provider have little time. */
+  readonly payInTheEnd: (token: string, orderId: unknown) => Promise<Answer>;
   readonly cancel: (token: string, orderId: unknown) => Promise<Answer>;
   readonly get: (token: string, path: string) => Promise<Answer>;
   readonly stock: (offerId?: number) => Promise<Record<string, unknown>>;
@@ -48,13 +50,17 @@ type Options = {
   readonly redisUrl?: string;
   /** The provider calls the shop back, signed with {@link callbackSecret}. */
   readonly callbacks?: boolean;
+  /** By which address the service reaches its database. */
+  readonly postgresBy?: (databaseUrl: string) => Promise<string>;
 };
+/** Where refunds cannot be made: they stay due. */
+export const nobodyThere = 'http://127.0.0.1:1';
 export const callbackSecret = 'a secret of the callbacks, of 32 bytes or more';
 
 /** The ticket service with a payment provider of its own, for one test. */
 export async function openShop(
   env: Record<string, string> = {},
-  { callbacks = false, ...options }: Options = {},
+  { callbacks = false, postgresBy = async (url) => url, ...options }: Options = {},
 ): Promise<Shop> {
   const folder = cleanedUp(mkdtempSync(join(tmpdir(), 'ropeline-shop-')), (path) =>
     rmSync(path, { recursive: true, force: true }),
@@ -78,7 +84,11 @@ export async function openShop(
     await startService({
       ...options,
       databaseUrl,
-      env: { TICKET_PORT: port, PAYMENT_URL: payments.url, ...secret, ...env },
+      env: {
+        ...{ TICKET_PORT: port, PAYMENT_URL: payments.url, DATABASE_URL: await postgresBy(databaseUrl) },
+        ...secret,
+        ...env,
+      },
     }),
     (it) => it.stop(),
   );
@@ -91,23 +101,28 @@ export async function openShop(
     async join(id = 'testuser1') {
       const known = tokens.get(id);
       if (known !== undefined) return known;
-      const { body } = await call(running, '/api/sessions', { json: { id, password: 'qwer1234' } });
-      const token = String(body['accessToken']);
+      const token = await logIn(running, id);
       tokens.set(id, token);
       return token;
     },
     order: (token, json, key = randomUUID()) =>
       call(running, '/api/orders', { json, headers: { ...bearer(token), 'idempotency-key': key } }),
     pay: (token, orderId) => act(token, orderId, 'pay'),
+    payInTheEnd: (token, orderId) =>
+      until(async () => {
+        const answer = await act(token, orderId, 'pay');
+        return answer.status !== 202 && answer;
+      }),
     cancel: (token, orderId) => act(token, orderId, 'cancel'),
     get: (token, path) => call(running, path, { headers: bearer(token) }),
     stock: async (offerId = 1) => (await call(running, `/api/offers/${offerId}/stock`)).body,
     async behave(behaviour) {
-      await fetch(`${payments.url}/behaviour`, {
+      const { ok, status } = await fetch(`${payments.url}/behaviour`, {
         method: 'PATCH',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(behaviour),
       });
+      if (!ok) throw new Error(`the provider does not behave: ${status}`);
     },
     async crashPayments() {
       await payments.kill();

@@ -13,13 +13,12 @@ type Asking = {
   readonly service: string;
   /** The call is written down here. */
   readonly calls: Call[];
+  readonly answerWithinMs?: number;
 };
-
-const answerWithinMs = 4_000;
 
 /** One call of a member; never throws: that no answer came is noted, too. */
 export async function askAndNote(
-  { name, token, service, calls }: Asking,
+  { name, token, service, calls, answerWithinMs = 4_000 }: Asking,
   { path, json, ...request }: Request,
 ): Promise<Call> {
   const began = Date.now();

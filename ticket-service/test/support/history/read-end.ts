@@ -13,7 +13,8 @@ const partitions = Array.from({ length: defaultPartitions }, (_, at) => stockKey
 
 /**
  * Waits until nothing is under way any more, at most `timeoutMs`: whatever is then, is for the judge. Who died while
- * paying leaves an order that is taken up a minute later: that minute is made to have passed.
+ * paying leaves an order that is taken up a minute later, and what Postgres refused is tried half a minute later: that
+ * time is made to have passed.
  */
 export async function untilQuiet({ pool, redis }: Stores, timeoutMs: number): Promise<void> {
   await until(async () => {
@@ -23,15 +24,20 @@ export async function untilQuiet({ pool, redis }: Stores, timeoutMs: number): Pr
          + (select count(*) from payments where state in ('pending', 'unknown', 'refund-due'))
          + (select count(*) from dead_letters where redriven_at is null and next_try_at is not null) as open`,
     );
-    const left = await Promise.all(
-      partitions.flatMap((keys) => [
-        redis.xlen(keys.outbox),
-        redis.zcard(keys.holds),
-        redis.hlen(keys.transfers),
-      ]),
-    );
-    return Number(rows[0]?.open) === 0 && left.every((count) => count === 0);
+    return Number(rows[0]?.open) === 0 && (await isDrained(redis));
   }, timeoutMs).catch(() => undefined);
+}
+
+/** Whether all that happened to orders has come to Postgres, nothing is held and nothing on its way between shards. */
+export async function isDrained(redis: Redis): Promise<boolean> {
+  const left = await Promise.all(
+    partitions.flatMap((keys) => [
+      redis.xlen(keys.outbox),
+      redis.zcard(keys.holds),
+      redis.hlen(keys.transfers),
+    ]),
+  );
+  return left.every((count) => count === 0);
 }
 
 async function agePayments({ pool, redis }: Pick<Stores, 'pool' | 'redis'>): Promise<void> {
@@ -42,6 +48,9 @@ async function agePayments({ pool, redis }: Pick<Stores, 'pool' | 'redis'>): Pro
   await pool.query(
     `update orders set updated_at = now() - interval '1 hour'
      where state = 'PAYING' and updated_at < now() - interval '4 s'`,
+  );
+  await pool.query(
+    'update dead_letters set next_try_at = now() where redriven_at is null and next_try_at > now()',
   );
   for (const key of await orderKeys(redis)) {
     const [state, updatedAt] = await redis.hmget(key, 'state', 'updatedAt');
