@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { openLive } from '../support/live-client.ts';
+import { startFallibleRedis } from '../support/outage.ts';
 import { startGateway, type TestGateway } from '../support/start-gateway.ts';
 
 const busy = { queue: { alwaysOn: true }, admission: { ratePerMinute: 0 } };
@@ -91,7 +92,7 @@ test('over the socket: status, ticks, the turn, and the entry for a claim', asyn
     position: 1,
   });
   expect(await client.first('tick')).toMatchObject({ position: 1, ahead: 0, waiting: 1 });
-  await setRate(gateway, '60000');
+  await change(gateway, 'admission.ratePerMinute', '60000');
   const { claimBy } = await client.first('admitted');
   expect(claimBy).toBeGreaterThan(Date.now());
   client.socket.send(JSON.stringify({ type: 'claim', to: '/shop?a=1' }));
@@ -112,13 +113,13 @@ test('over the socket: status, ticks, the turn, and the entry for a claim', asyn
   expect(decoded.exp * 1_000).toBeLessThanOrEqual(entry.expiresAt);
 });
 
-async function setRate(gateway: TestGateway, rate: string): Promise<void> {
+async function change(gateway: TestGateway, field: string, value: string): Promise<void> {
   await gateway.open.engine.change(gateway.room.cursor, {
     author: 'test',
     action: 'patch',
     reason: '',
     expectedVersion: 0,
-    fields: [['admission.ratePerMinute', rate]],
+    fields: [[field, value]],
   });
 }
 
@@ -260,24 +261,19 @@ test('a killed socket keeps its place and comes back on another gateway', async 
 });
 
 test('while Redis is away joins get 503, sockets stay and are told, and all goes on after it', async () => {
-  const { startRedis } = await import('../../../scripts/services/redis-server.ts');
-  const folder = (await import('node:fs')).mkdtempSync('/tmp/ropeline-redis-');
-  const redis = await startRedis({ folder, appendfsync: 'always' });
+  const redis = await startFallibleRedis();
   const gateway = await startGateway({ rules: busy, redisUrl: redis.url });
   const { ticket, status } = await join(gateway);
   const client = openLive(gateway.origin, gateway.room.name, ticket);
   await client.first('status');
-  await redis.kill();
+  await redis.goAway('killed');
   expect((await client.first('state')).state).toBe('redis-away');
   const refused = await fetch(at(gateway, '/join'), { method: 'POST' });
   expect(refused.status).toBe(503);
   expect(refused.headers.get('retry-after')).not.toBeNull();
   const away = await fetch(at(gateway, '/status'), bearer(ticket));
   expect(await away.json()).toMatchObject({ visitor: status.visitor, reason: 'redis-away' });
-  const back = cleanedUp(await startRedis({ folder, appendfsync: 'always', port: redis.port }), (server) =>
-    server.stop(),
-  );
-  expect(back.port).toBe(redis.port);
+  await redis.comeBack();
   await until(() => gateway.room.link === 'up');
   const joined = await until(async () => {
     const answer = await fetch(at(gateway, '/join'), { method: 'POST' });
@@ -290,7 +286,9 @@ test('while Redis is away joins get 503, sockets stay and are told, and all goes
 test('the first use in the second half of a session renews it with the same jti; a fixed session is never renewed', async () => {
   const upstream = await startUpstream();
   for (const renew of [true, false]) {
-    const gateway = await startGateway({ rules: { ...fast, session: { ttlSeconds: 10, renew } }, upstream });
+    // The session that is never renewed is waited for until it ends.
+    const ttlSeconds = renew ? 600 : 10;
+    const gateway = await startGateway({ rules: { ...fast, session: { ttlSeconds, renew } }, upstream });
     const { ticket } = await join(gateway);
     const entry = await until(async () => {
       const claimed = await fetch(at(gateway, '/claim'), { method: 'POST', ...bearer(ticket) });
@@ -299,6 +297,8 @@ test('the first use in the second half of a session renews it with the same jti;
     const use = (): Promise<Response> =>
       fetch(`${gateway.origin}/x`, { headers: { 'x-ropeline-entry': entry.entryToken } });
     expect((await use()).headers.getSetCookie()).toEqual([]);
+    // What is left of the first is less than half of one from now on.
+    if (renew) await change(gateway, 'session.ttlSeconds', '3600');
     const last = await until(async () => {
       const answer = await use();
       return answer.headers.has('x-ropeline-entry') || answer.status === 401 ? answer : undefined;

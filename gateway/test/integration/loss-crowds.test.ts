@@ -12,6 +12,7 @@ import {
   type Queue,
   recovered,
   setRules,
+  strike,
 } from '../support/losing-redis.ts';
 
 /** More than two pages of whatever is read or put back page by page. */
@@ -29,14 +30,6 @@ function joinMany(queue: Queue): Promise<Joined[]> {
 }
 
 const idsOf = (all: readonly Joined[]): string[] => all.map(({ visitor }) => visitor.id);
-
-/** As after a lease that ran out and a call that nobody answered. */
-async function strike({ open, room }: Queue, visitors: readonly string[]): Promise<void> {
-  const { keys } = room.cursor;
-  await open.redis.zadd(keys.presence, ...visitors.flatMap((visitor) => ['1', visitor]));
-  room.wake();
-  await until(async () => (await open.redis.zcard(keys.away('standard'))) >= visitors.length);
-}
 
 /** As after the time of all sessions. */
 async function expire({ open, room }: Queue): Promise<void> {

@@ -17,13 +17,13 @@ import {
 const rules = {
   admission: { ratePerMinute: 60_000, capacity: 0 },
   queue: { alwaysOn: true },
-  claim: { windowSeconds: 60 },
-  presence: { graceSeconds: 300, leaseSeconds: 60 },
+  claim: { windowSeconds: 600 },
+  presence: { graceSeconds: 600, leaseSeconds: 600 },
 };
 
-async function gateways(count: number): Promise<Queue[]> {
+async function gateways(count: number, more: object = {}): Promise<Queue[]> {
   const redis = await ownRedis();
-  const queues = [await openQueue(redis.url, rules)];
+  const queues = [await openQueue(redis.url, { ...rules, ...more })];
   for (const [{ room }] = queues as [Queue]; queues.length < count; )
     queues.push(await openQueue(redis.url, {}, room.name));
   return queues;
@@ -36,7 +36,8 @@ function kill({ open }: Queue): void {
 }
 
 test('gateways without one socket put back all who poll or were here within their grace, each with a lease', async () => {
-  const [one, two] = (await gateways(2)) as [Queue, Queue];
+  const presence = { graceSeconds: 300, leaseSeconds: 60 };
+  const [one, two] = (await gateways(2, { presence })) as [Queue, Queue];
   const gone = await join(one);
   for (let i = 0; i < 10; i += 1) await join(i % 2 === 0 ? one : two);
   const before = await line(one);

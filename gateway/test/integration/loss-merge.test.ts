@@ -55,8 +55,8 @@ async function stateOf({ redis, cursor }: BareEngine): Promise<unknown> {
 
 test('whatever gateways put back, in whatever order and however often, the later fact wins', async () => {
   const now = Date.now();
-  const soon = now + 60_000;
-  const later = now + 600_000;
+  const soon = now + 3_600_000;
+  const later = now + 7_200_000;
   // The first knows less: it heard the last turns, claims and endings no more.
   const first = [
     `s:standard:${at(4)}`,
@@ -129,12 +129,13 @@ test('what a run leaves behind of places that are over stays bounded, and none o
   const absent = `for i = 1, 20006 do redis.call('ZADD', KEYS[1], ARGV[1] + i, 'absent-' .. ARGV[1] + i) end`;
   for (let before = 0; before < 1_000_300; before += 20_006)
     await open.redis.eval(absent, 1, away('standard'), before);
-  await open.redis.zadd(ended, String(Date.now() - 1), 'long.1', String(Date.now() + 600_000), 'short.2');
+  await open.redis.zadd(ended, String(Date.now() - 1), 'long.1', String(Date.now() + 3_600_000), 'short.2');
   await joinAndHold(queue);
   await admit(queue, 1);
   await until(async () => (await open.redis.hlen(over)) <= 100_000);
   await until(async () => (await open.redis.zcard(away('standard'))) <= 1_000_000);
   expect(await open.redis.zrange(away('standard'), '0', '0')).toEqual(['absent-301']);
+  await until(async () => (await open.redis.zcard(ended)) === 1);
   expect(await open.redis.zrange(ended, '0', '-1')).toEqual(['short.2']);
   await open.redis.hdel(over, first.visitor.id);
   expect((await join(queue, first.ticket)).visitor.id).not.toBe(first.visitor.id);

@@ -18,7 +18,8 @@ async function join(gateway: TestGateway): Promise<Told> {
 
 test('sockets stay open through the loss of everything, get fresh tickets, and polls find their places', async () => {
   const redis = await ownRedis();
-  const rules = { admission: { ratePerMinute: 0 }, queue: { alwaysOn: true } };
+  const presence = { graceSeconds: 600, leaseSeconds: 600 };
+  const rules = { admission: { ratePerMinute: 0 }, queue: { alwaysOn: true }, presence };
   const one = await startGateway({ redisUrl: redis.url, rules });
   const two = await startGateway({ redisUrl: redis.url, rules, roomName: one.room.name });
   const visitors: { readonly told: Told; readonly live: ReturnType<typeof openLive> | undefined }[] = [];
@@ -68,7 +69,7 @@ test('a turn that was given cannot be claimed while the room recovers, and can b
   const rules = {
     admission: { ratePerMinute: 60_000 },
     queue: { alwaysOn: true },
-    claim: { windowSeconds: 12 },
+    claim: { windowSeconds: 600 },
   };
   const one = await startGateway({ redisUrl: redis.url, rules });
   const { visitor, place } = await join(one);

@@ -58,7 +58,11 @@ async function go(url: string, cookies: readonly string[] = []): Promise<Answer>
   return { status: statusCode, location: headers.location ?? '', text: await text(answer), cookies: kept };
 }
 
-const waiting = { queue: { alwaysOn: true }, admission: { ratePerMinute: 0 } };
+const waiting = {
+  queue: { alwaysOn: true },
+  admission: { ratePerMinute: 0 },
+  presence: { graceSeconds: 600, leaseSeconds: 600 },
+};
 
 test('closed: a browser at the way in is led to a page that says so and asks again without scripts', async () => {
   const scene = await startTwo({ ...waiting, admission: { ratePerMinute: 6_000 } });
@@ -111,7 +115,8 @@ test('degraded: a gateway lets in no more than its share of the capacity that wa
   const scene = await startTwo({
     queue: { alwaysOn: true },
     admission: { ratePerMinute: 60_000, capacity: 7 },
-    claim: { windowSeconds: 5 },
+    claim: { windowSeconds: 15 },
+    presence: { leaseSeconds: 600 },
     onFailure: 'degraded',
   });
   const [here, there] = scene.gateways;
@@ -165,7 +170,7 @@ test('a room that is paused or closed lets nobody in while Redis is away, whatev
 test('open: a browser passes through enter, a program joins and claims, and their sessions renew and end as others do', async () => {
   const upstream = await startTestUpstream('the site');
   const scene = await startTwo(
-    { ...waiting, session: { ttlSeconds: 20, renew: true }, onFailure: 'open' },
+    { ...waiting, session: { ttlSeconds: 600, renew: true }, onFailure: 'open' },
     upstream.origin,
   );
   const [here, there] = scene.gateways;
@@ -194,6 +199,11 @@ test('open: a browser passes through enter, a program joins and claims, and thei
   expect((await fetch(`${here.origin}/x`)).status).toBe(401);
   const { active, admitted } = await here.open.engine.read(here.room.name, here.room.cursor.lanes);
   expect([active, admitted]).toEqual([2, 0]);
+  // What is left of a session is less than half of one from now on.
+  await here.open.engine.change(here.room.cursor, {
+    ...{ author: 'test', action: 'patch', reason: '', expectedVersion: 0 },
+    fields: [['session.ttlSeconds', '3600']],
+  });
   const renewed = await until(async () => {
     const answer = await use(here, entryToken);
     expect(answer.status).toBe(200);

@@ -53,6 +53,17 @@ async function claim(gateway: TestGateway, ticket: string): Promise<Entry> {
   });
 }
 
+async function setRule({ open, room }: TestGateway, field: string, value: string): Promise<void> {
+  const change = { author: 'test', action: 'patch', reason: '', expectedVersion: 0 };
+  await open.engine.change(room.cursor, { ...change, fields: [[field, value]] });
+}
+
+/** As when the time to claim is over. */
+async function lapse({ open, room }: TestGateway, visitor: string): Promise<void> {
+  await open.redis.zadd(room.cursor.keys.admitted, 'XX', 1, visitor);
+  room.wake();
+}
+
 function use(gateway: TestGateway, entryToken: string, path = '/shop'): Promise<Response> {
   return fetch(gateway.origin + path, { headers: { 'x-ropeline-entry': entryToken } });
 }
@@ -100,15 +111,15 @@ describe('a session that is ended', () => {
 });
 
 test('an entry names visitor and turn, and never lives longer than its session, however often it is asked for', async () => {
-  const [here, there] = await startTwo({ ...fast, session: { ttlSeconds: 4 } });
+  const [here, there] = await startTwo({ ...fast, session: { ttlSeconds: 600 } });
   const { visitor, ticket } = await join(here);
   const first = await claim(here, ticket);
   const { jti, sub, aud } = decodeJwt(first.entryToken);
   expect({ jti, sub, aud }).toEqual({ jti: `${visitor}.1`, sub: visitor, aud: here.room.name });
   const tokens = [first.entryToken];
-  const isRenewed = (): boolean => new Set(tokens.map((token) => decodeJwt(token).exp)).size > 2;
+  const ends = (): number => new Set(tokens.map((token) => decodeJwt(token).exp)).size;
   // Two gateways, the oldest and the newest token by turns, by claim and by use.
-  await until(async () => {
+  const useAll = async (): Promise<void> => {
     tokens.push((await claim(there, ticket)).entryToken);
     for (const [gateway, token] of [
       [here, tokens[0]],
@@ -123,35 +134,44 @@ test('an entry names visitor and turn, and never lives longer than its session, 
       expect(claims.jti).toBe(jti);
       expect((claims.exp ?? 0) * 1_000).toBeLessThanOrEqual(deadline);
     }
-    return isRenewed();
-  });
+  };
+  await useAll();
+  expect(ends()).toBe(1);
+  // Each time what is left of the session is less than half of one, as when half of it is over.
+  for (const ttlSeconds of [2_000, 6_000]) {
+    const renewed = ends() + 1;
+    await setRule(here, 'session.ttlSeconds', String(ttlSeconds));
+    await until(() => [here, there].every(({ room }) => room.rules.session.ttlSeconds === ttlSeconds));
+    for (let round = 0; round < 3; round += 1) await useAll();
+    expect(ends()).toBeGreaterThanOrEqual(renewed);
+  }
 });
 
 test('a second chance is told: waiting again with the reason, then the turn, then that it is lost', async () => {
   const gateway = await startGateway({
-    rules: { ...fast, claim: { windowSeconds: 0.5, lapsesAllowed: 1 } },
+    rules: { ...fast, claim: { windowSeconds: 600, lapsesAllowed: 1 } },
   });
-  const capacity = (most: number): Promise<unknown> =>
-    gateway.open.engine.change(gateway.room.cursor, {
-      ...{ author: 'test', action: 'patch', reason: '', expectedVersion: 0 },
-      fields: [['admission.capacity', String(most)]],
-    });
-  const { ticket } = await join(gateway);
+  const capacity = (most: number): Promise<void> => setRule(gateway, 'admission.capacity', String(most));
+  const { ticket, visitor } = await join(gateway);
   const client = openLive(gateway.origin, gateway.room.name, ticket);
-  await client.first('admitted');
+  const turns = (): number => client.messages.filter(({ type }) => type === 'admitted').length;
+  await until(() => turns() === 1);
   await capacity(0);
+  await lapse(gateway, visitor);
   const again = await until(async () => {
     const status = await statusOf(gateway, ticket);
     return status.state === 'waiting' ? status : undefined;
   });
   expect(again).toMatchObject({ position: 1, reason: 'lapsed' });
   await capacity(1);
+  await until(() => turns() === 2);
+  await lapse(gateway, visitor);
   expect(await client.closed).toMatchObject({ code: 4503 });
   const told = client.messages.flatMap((message) =>
     message.type === 'status' ? [`${message.state} ${message.reason ?? ''}`] : [],
   );
   expect(told.slice(-4)).toEqual(['admitted ', 'waiting lapsed', 'admitted ', 'lapsed lapsed']);
-  expect(client.messages.filter(({ type }) => type === 'admitted')).toHaveLength(2);
+  expect(turns()).toBe(2);
   expect(await statusOf(gateway, ticket)).toMatchObject({ state: 'lapsed', reason: 'lapsed' });
   const late = await fetch(at(gateway, '/claim'), { method: 'POST', ...bearer(ticket) });
   expect([late.status, ((await late.json()) as { code: string }).code]).toEqual([410, 'turn-lapsed']);

@@ -19,6 +19,8 @@ export type CrowdVisitor = {
   /** States of the room, as told by the socket or as the reason of a poll. */
   readonly told: string[];
   readonly entries: Entry[];
+  /** Has asked for the turn, and has no answer yet. */
+  isClaiming: boolean;
   /** The test is over. */
   isGone: boolean;
 };
@@ -35,9 +37,12 @@ export async function joinAt(gateway: TestGateway): Promise<CrowdVisitor> {
   const { visitor, place = '' } = (await answer.json()) as Status;
   const score = gateway.room.roster.get(visitor)?.score ?? 0;
   const facts = { id: visitor, ticket: place, gateway, score };
-  return cleanedUp({ ...facts, turns: [], told: [], entries: [], isGone: false }, (gone: CrowdVisitor) => {
-    gone.isGone = true;
-  });
+  return cleanedUp(
+    { ...facts, turns: [], told: [], entries: [], isClaiming: false, isGone: false },
+    (gone: CrowdVisitor) => {
+      gone.isGone = true;
+    },
+  );
 }
 
 /** Joins `count` visitors at the gateways in turn; every `pollersEach`-th polls, the others are on sockets. */
@@ -64,13 +69,15 @@ export async function listen(visitor: CrowdVisitor): Promise<void> {
   const { gateway, turns, told, entries } = visitor;
   const client = openLive(gateway.origin, gateway.room.name, visitor.ticket);
   const claim = (): void => {
-    if (entries.length === 0 && client.socket.readyState === 1)
-      client.socket.send(JSON.stringify({ type: 'claim' }));
+    if (entries.length > 0 || client.socket.readyState !== 1) return;
+    visitor.isClaiming = true;
+    client.socket.send(JSON.stringify({ type: 'claim' }));
   };
   client.socket.on('message', (data) => {
     const message = JSON.parse(String(data));
     if (message.type === 'state') told.push(message.state);
     if (message.type === 'entry') entries.push(message);
+    if (message.type === 'entry' || message.type === 'status') visitor.isClaiming = false;
     if (message.place !== undefined) visitor.ticket = message.place;
     if (message.type === 'admitted') {
       turns.push(message.claimBy);
@@ -79,6 +86,7 @@ export async function listen(visitor: CrowdVisitor): Promise<void> {
     if (message.type === 'status' && mayClaim(message)) setTimeout(claim, claimAgainMs);
   });
   void client.closed.then(({ code }) => {
+    visitor.isClaiming = false;
     if (code < 4_000 || code >= 4_500) return;
     setTimeout(() => {
       if (!visitor.isGone) listen(visitor).catch(() => undefined);
@@ -96,12 +104,18 @@ export function poll(visitor: CrowdVisitor): void {
     const { claimBy } = status;
     if (claimBy !== undefined && !turns.includes(claimBy)) turns.push(claimBy);
     if (!mayClaim(status) || entries.length > 0) return;
+    visitor.isClaiming = true;
     const claimed = await fetch(at(gateway, '/claim'), { method: 'POST', ...bearer(visitor.ticket) });
     if (claimed.status === 200) entries.push((await claimed.json()) as Entry);
+    visitor.isClaiming = false;
   };
   const again = (): void => {
     setTimeout(() => {
-      if (!visitor.isGone) ask().then(again, again);
+      if (!visitor.isGone)
+        ask().then(again, () => {
+          visitor.isClaiming = false;
+          again();
+        });
     }, pollMs);
   };
   again();

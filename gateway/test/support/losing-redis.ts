@@ -74,6 +74,14 @@ export async function admit(queue: Queue, turns: number): Promise<void> {
   await until(async () => Number((await read()).pacer.get('turn')) >= given);
 }
 
+/** As after a lease that ran out and a call that nobody answered. */
+export async function strike({ open, room }: Queue, visitors: readonly string[]): Promise<void> {
+  const { keys } = room.cursor;
+  await open.redis.zadd(keys.presence, ...visitors.flatMap((visitor) => ['1', visitor]));
+  room.wake();
+  await until(async () => (await open.redis.zcard(keys.away('standard'))) >= visitors.length);
+}
+
 /** Ids of who waits in the first lane, in order, as Redis has them. */
 export function line({ open, room }: Queue): Promise<string[]> {
   return open.redis.zrange(room.cursor.keys.queue('standard'), '0', '-1');
