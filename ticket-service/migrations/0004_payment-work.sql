@@ -1,5 +1,11 @@
 -- Up Migration
 
+-- Services may be running: tables are locked in the order in which they lock them, with what all that runs in this
+-- transaction needs of them.
+lock table offers in access exclusive mode;
+lock table orders in share row exclusive mode;
+lock table payments in access exclusive mode;
+
 -- When a payment that is not settled is looked at again; grows with every try that brought nothing.
 alter table payments
   add column tries integer not null default 0,

@@ -1,5 +1,11 @@
 -- Up Migration
 
+-- Services may be running: tables are locked in the order in which they lock them, with what all that runs in this
+-- transaction needs of them.
+lock table offers in access exclusive mode;
+lock table orders in share row exclusive mode;
+lock table payments in access exclusive mode;
+
 -- What happened, one row a change, written in the transaction that writes the change down. A row never changes.
 -- (correlation_id, aggregate, version) is the event's id: a repeat writes nothing. Readers go by (xact, position) and
 -- stop before the oldest transaction that is still open, so a commit that comes late is never passed over.

@@ -1,5 +1,9 @@
 -- Up Migration
 
+-- Services may be running: tables are locked in the order in which they lock them.
+lock table orders in share row exclusive mode;
+lock table payments in access exclusive mode;
+
 -- What the payer pays with, in the provider's words: the same charge may have to be sent again.
 alter table payments add column method text;
 
