@@ -1,12 +1,13 @@
 --[[
 restore_room: puts back after a loss what a gateway remembers of a room, merging it with what survived and with what
-other gateways put back.
+other gateways put back; and while that goes on nobody is admitted: see settle.
 
 Called in chunks, each may be repeated: who was given a turn, had a session, left, lapsed, was revoked or ended comes out
 of the queues, and no session that ended comes back. Words are those of read_spent, plus: `s:lane:score` takes out
 everybody in the lane up to the score, for a caller who puts back the exceptions next; `m:lane:score` the last
 admitted; `z:score:why` the queue ended up to there (these three of the score's kind, drawn or arrived); `n:turn` the
-highest; `k:capacity:held:sold:at` the stock; `p:0|1` the end, 1 = the caller knew everything.
+highest; `k:capacity:held:sold:at` the stock; `p:0|1` the end, 1 = the caller knew everything. No word: the caller seats
+its visitors meanwhile.
 
 KEYS
   1 config    hash    rules, version
@@ -59,12 +60,19 @@ local function has_ended(score) return score <= up_to[ended_field(score)] end
 -- @include put_back
 -- @include put_exceptions
 -- @include put_bounds
+-- @include settle
 
+stay_settling()
 for i = 5, #ARGV do
-  local letter, rest = string.match(ARGV[i], '^(%l):(.*)$')
-  local parts = {}
-  for part in string.gmatch(rest, '[^:]+') do parts[#parts + 1] = part end
-  put[letter](unpack(parts))
+  local visitor, name, score = string.match(ARGV[i], '^x:([^:]+):([^:]+):([^:]+)$')
+  if visitor then
+    put.x(visitor, name, score)
+  else
+    local letter, rest = string.match(ARGV[i], '^(%l):(.*)$')
+    local parts = {}
+    for part in string.gmatch(rest, '[^:]+') do parts[#parts + 1] = part end
+    put[letter](unpack(parts))
+  end
 end
 put_back_absent()
 

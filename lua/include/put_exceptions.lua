@@ -1,23 +1,34 @@
 -- Needs put_back and the keys and locals of restore_room. Exceptions are put back all at once, each command once for all
--- of a chunk: there may be a million, and they must be back before the settling time is over. After it nobody knows
--- whether they were served meanwhile.
-local absent = {}
+-- of a chunk: there may be a million, of every gateway, and they must be back before the settling time is over. After it
+-- nobody knows whether they were served meanwhile.
+for _, lane in ipairs(lanes) do lane.visitors, lane.scores = {}, {} end
 
 function put.x(visitor, name, score)
-  if settling then absent[#absent + 1] = { visitor, lane_named(name), score } end
+  local lane = settling and lane_named(name)
+  if not lane then return end
+  local at = #lane.visitors + 1
+  lane.visitors[at], lane.scores[at] = visitor, score
 end
 
-local function put_back_absent()
-  if #absent == 0 then return end
-  local visitors, leases, waits = {}, {}, {}
-  for i, each in ipairs(absent) do visitors[i] = each[1] end
-  local reasons, records = redis.call('HMGET', over, unpack(visitors)), redis.call('HMGET', turns, unpack(visitors))
-  for _, lane in ipairs(lanes) do
-    lane.absent = {}
-    for i, score in ipairs(redis.call('ZMSCORE', lane.queue, unpack(visitors))) do waits[i] = waits[i] or score end
+-- Those of the lane who are not back yet, by this gateway's word or another's.
+local function keep_unknown(lane)
+  local visitors, scores = {}, {}
+  for i, score in ipairs(redis.call('ZMSCORE', lane.away, unpack(lane.visitors))) do
+    if not score then visitors[#visitors + 1], scores[#scores + 1] = lane.visitors[i], lane.scores[i] end
   end
-  for i, each in ipairs(absent) do
-    local visitor, lane, score = unpack(each)
+  lane.visitors, lane.scores = visitors, scores
+end
+
+local function put_back_absent_of(lane)
+  if #lane.visitors > 0 then keep_unknown(lane) end
+  local visitors, leases, back, waits = lane.visitors, {}, {}, {}
+  if #visitors == 0 then return end
+  local reasons, records = redis.call('HMGET', over, unpack(visitors)), redis.call('HMGET', turns, unpack(visitors))
+  for _, other in ipairs(lanes) do
+    for i, score in ipairs(redis.call('ZMSCORE', other.queue, unpack(visitors))) do waits[i] = waits[i] or score end
+  end
+  for i, visitor in ipairs(visitors) do
+    local score = lane.scores[i]
     local is_over = reasons[i] and string.sub(reasons[i], 1, 6) ~= 'served'
     if is_over or records[i] then
       -- What became of the place is known.
@@ -26,12 +37,13 @@ local function put_back_absent()
     elseif score == '-1' then
       put_away(visitor, lane, -1)
     elseif not has_ended(tonumber(score)) then
-      local list = lane.absent
-      list[#list + 1], list[#list + 2] = score, visitor
+      back[#back + 1], back[#back + 2] = score, visitor
     end
   end
   if #leases > 0 then redis.call('ZADD', presence, 'NX', unpack(leases)) end
-  for _, lane in ipairs(lanes) do
-    if #lane.absent > 0 then redis.call('ZADD', lane.away, unpack(lane.absent)) end
-  end
+  if #back > 0 then redis.call('ZADD', lane.away, unpack(back)) end
+end
+
+local function put_back_absent()
+  for _, lane in ipairs(lanes) do put_back_absent_of(lane) end
 end

@@ -153,6 +153,7 @@ export class LiveRoom {
       refresh: () => this.#catchUp(() => this.refresh()),
       resync: () => this.#catchUp(() => this.resync()),
       heardPutBack: () => this.#catchUp(() => this.recovery.heardPutBack()),
+      heardSettling: (until) => this.recovery.heardSettling(until),
     });
   }
 

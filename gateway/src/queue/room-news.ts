@@ -23,6 +23,7 @@ type Options = {
   readonly refresh: () => void;
   readonly resync: () => void;
   readonly heardPutBack: () => void;
+  readonly heardSettling: (until: number) => void;
 };
 
 /** Hears the room's broadcast: notices what is missing of it, and tells each event to whom it concerns. */
@@ -86,6 +87,9 @@ export class RoomNews {
         return;
       case 'roll-call':
         visitors.answerRollCall();
+        return;
+      case 'settling':
+        this.#options.heardSettling(event.until);
         return;
       case 'put-back':
         this.#options.heardPutBack();

@@ -60,6 +60,8 @@ test('after a loss turns and sessions are where they were, and what was over sta
     await joinAndHold(one),
   ];
   await admit(one, 4);
+  // Who leaves must not give the next turn away while the window is still long.
+  await setRules(one, { 'admission.capacity': '0' });
   for (const { visitor } of [ended, revoked, active])
     expect(await one.visits.claim(one.room, visitor)).toMatchObject({ claimed: true });
   await two.visits.leave(two.room, ended.visitor.id);

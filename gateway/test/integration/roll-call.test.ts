@@ -51,6 +51,36 @@ async function forgotten({ redis, cursor }: VirtualRoom): Promise<readonly strin
   return waiting.map(String).filter((_, i) => deadlines[i] === null);
 }
 
+test('a roll call of tens of thousands is over when the first of them come to their deadline', async () => {
+  const graceSeconds = 14;
+  const room = await VirtualRoom.open(inject('redisUrl'), {
+    queue: { alwaysOn: true },
+    admission: { ratePerMinute: 0 },
+    presence: { leaseSeconds: 600, graceSeconds },
+  });
+  const { cursor, redis } = room;
+  const { keys } = cursor;
+  const many = 60_000;
+  for (let from = 0; from < many; from += 5_000) {
+    const places = Array.from({ length: 5_000 }, (_, i) => [String(2 ** 52 + from + i), `v${from + i}`]);
+    await redis.zadd(keys.queue('standard'), ...places.flat());
+  }
+  await room.tick('dies');
+  const isOpen = async (): Promise<boolean> => (await redis.hexists(keys.pacer, 'rollUntil')) === 1;
+  while (!(await isOpen())) {
+    expect(room.now - VirtualRoom.begins).toBeLessThan(10_000);
+    await room.serve(50, 'lives');
+  }
+  const called = room.now;
+  while (await isOpen()) {
+    expect(room.now - called).toBeLessThan(graceSeconds * 1_000);
+    await room.serve(50, 'lives');
+  }
+  expect(await redis.zcard(keys.presence)).toBe(many);
+  const [, first] = await redis.zrange(keys.presence, '0', '0', 'WITHSCORES');
+  expect(room.now).toBeLessThanOrEqual(Number(first) + 100);
+}, 60_000);
+
 describe.each(lines)('of $what a roll call', ({ differences }) => {
   test('finds everybody whom a dead gateway held, while people come and leave', async () => {
     const { room, hold } = await openWithCrowd(differences);

@@ -15,7 +15,7 @@ import type { EndedTurns } from './ended-turns.ts';
 import { readSpentRecord, restoreSpentRecord } from './spent-pages.ts';
 import { SpentRecord } from './spent-record.ts';
 
-/** How long nobody is admitted after a loss while visitors come back. */
+/** How long nobody is admitted after a loss while visitors come back; longer while a gateway still puts back. */
 const settleMs = 10_000;
 
 type Options = {
@@ -142,6 +142,11 @@ export class Recovery {
     await this.#options.visitors.checkAll();
   }
 
+  /** Somebody still puts back what was lost. */
+  heardSettling(until: number): void {
+    this.#settleUntil = Math.max(this.#settleUntil, until);
+  }
+
   /** Tries again what could not be read. */
   forgetOld(now: number): void {
     this.record.forgetOld(now);
@@ -193,7 +198,7 @@ export class Recovery {
   async #putBack(): Promise<void> {
     const { engine, cursor, visitors } = this.#options;
     await restoreSpentRecord(engine, cursor, this.record, this.#isComplete);
-    await visitors.seatAgain();
+    await visitors.seatAgain(() => engine.recovery.restore(cursor, []));
     this.#owes = false;
   }
 

@@ -106,16 +106,16 @@ export class RoomVisitors {
 
   /**
    * A new epoch: everybody who waits and is served here stands where they stood, and gets a ticket of it. Who is found to
-   * have had a turn, or to be gone, is told.
+   * have had a turn, or to be gone, is told. `goOn` says to Redis, every some hundred, that it is not all yet.
    */
-  async seatAgain(): Promise<void> {
+  async seatAgain(goOn: () => Promise<void>): Promise<void> {
     await this.#inParts(async (visitor) => {
       if (isOver(visitor.state)) return;
       const isHeld = visitor.watchers.length > 0;
       if (visitor.state === 'waiting' || (visitor.state === 'abandoned' && isHeld)) await this.#seat(visitor);
       else if (visitor.state !== 'abandoned') await this.check(visitor);
       if (!isOver(visitor.state)) for (const watcher of visitor.watchers) watcher.seatedAgain(visitor);
-    });
+    }, goOn);
   }
 
   async #seat(visitor: Visitor): Promise<void> {
@@ -180,12 +180,16 @@ export class RoomVisitors {
   }
 
   /** Some hundred at a time: thousands in one turn of the event loop would hold up everybody else. */
-  async #inParts(act: (visitor: Visitor) => Promise<void>): Promise<void> {
+  async #inParts(
+    act: (visitor: Visitor) => Promise<void>,
+    between = (): Promise<void> => Promise.resolve(),
+  ): Promise<void> {
     let part: Promise<void>[] = [];
     for (const visitor of this.roster.all()) {
       part.push(act(visitor));
       if (part.length < partSize) continue;
       await Promise.all(part);
+      await between();
       part = [];
     }
     await Promise.all(part);
