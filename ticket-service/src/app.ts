@@ -171,7 +171,9 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     const { send, close } = httpSignals({ controlUrl, token: signalToken });
     const rooms = new RoomSignals({ offers, stock, send: metrics.counted(send), log });
     rooms.start();
+    const ignore = catalog.onChange(rooms.check);
     return async () => {
+      ignore();
       await rooms.stop();
       await close();
     };

@@ -20,6 +20,7 @@ export class OfferCatalog {
   readonly #readings = new LastBegun();
   #offers: ReadonlyMap<number, Offer> = new Map();
   #onSale: readonly Offer[] = [];
+  readonly #listeners = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
 
   /** `prepare` is called with offers that are new, and with the same after the next reads until it succeeds. */
@@ -39,6 +40,12 @@ export class OfferCatalog {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Called after a read that found an offer made, changed, withdrawn or gone. Returns the way to stop it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Throws when Postgres cannot be read. An offer that cannot be prepared now is logged and tried again. */
@@ -103,8 +110,13 @@ export class OfferCatalog {
     if (!isLatest()) return;
     const read = rows.map((row) => decodeOffer(row, seats.get(row.id) ?? this.#offers.get(row.id)?.seats));
     const withdrawn = [...this.#offers.values()].filter(({ isWithdrawn }) => isWithdrawn);
+    const onSale = read.filter(({ isWithdrawn }) => !isWithdrawn);
+    const isChanged =
+      onSale.length !== this.#onSale.length ||
+      onSale.some(({ id, version }) => this.#offers.get(id)?.version !== version);
     this.#offers = new Map([...withdrawn, ...read].map((offer) => [offer.id, offer]));
-    this.#onSale = read.filter(({ isWithdrawn }) => !isWithdrawn);
+    this.#onSale = onSale;
+    if (isChanged) for (const listener of this.#listeners) listener();
   }
 
   /** What was on sale and is not any more: withdrawn, or deleted. */

@@ -42,6 +42,11 @@ export class RoomSignal {
     else this.#due(pauseMs);
   }
 
+  /** The stock may have changed. */
+  check(): void {
+    if (!same(this.#parts.read(), this.#told)) this.changed();
+  }
+
   /** Says it again, changed or not. */
   repeat(): void {
     if (this.#sending === undefined && this.#failures === 0) this.#flush();

@@ -33,6 +33,12 @@ export class RoomSignals {
     this.#timer.unref();
   }
 
+  /** Offers were made, changed or withdrawn. */
+  readonly check = (): void => {
+    for (const { stockRoom } of this.#parts.offers()) if (stockRoom !== null) this.#signal(stockRoom);
+    for (const signal of this.#rooms.values()) signal.check();
+  };
+
   /** What is being sent is finished or given up within its deadline. */
   async stop(): Promise<void> {
     this.#ignore?.();

@@ -24,7 +24,7 @@ async function start() {
     call(running, `/api/orders/${id}/cancel`, { method: 'POST', headers: bearer(member) });
   const told = (held: number) =>
     until(() => control.seen.some(({ body }) => JSON.stringify(body) === JSON.stringify(signal(held))));
-  return { control, buy, cancel, told };
+  return { running, control, buy, cancel, told };
 }
 
 const signal = (held: number) => ({ stock: { capacity: 1_000, held, sold: 0 } });
@@ -42,6 +42,26 @@ test('the room is told the stock at the start, when all is held, and when units 
   await told(1_000);
   await cancel(body['orderId']);
   await until(() => JSON.stringify(control.seen.at(-1)?.body) === JSON.stringify(signal(0)));
+});
+
+test('a withdrawn offer is no part of what the room is told, and the last one to go ends nobody’s queue', async () => {
+  const { running, control, told } = await start();
+  await told(0);
+  const headers = bearer(await logIn(running, 'host1'));
+  const made = { kind: 'pool', title: 't', currency: 'KRW', priceMinor: 5, capacity: 7, stockRoom: 'demo' };
+  const { body } = await call(running, '/api/offers', { json: made, headers });
+  const says = (capacity: number) => JSON.stringify({ stock: { capacity, held: 0, sold: 0 } });
+  const last = () => JSON.stringify(control.seen.at(-1)?.body);
+  await until(() => last() === says(1_007));
+  const withdraw = (id: unknown) => call(running, `/api/offers/${id}`, { method: 'DELETE', headers });
+  expect((await withdraw(1)).status).toBe(204);
+  await until(() => last() === says(7));
+  expect((await withdraw(body['id'])).status).toBe(204);
+  const again = await call(running, '/api/offers', { json: { ...made, capacity: 3 }, headers });
+  expect(again.status).toBe(201);
+  await until(() => last() === says(3));
+  const all = control.seen.map((signal) => JSON.stringify(signal.body));
+  expect(all).not.toContain(says(0));
 });
 
 test('sales go on while the control plane is away, hangs or refuses, and it hears the last state afterwards', async () => {
