@@ -1,6 +1,6 @@
 --[[
 cancel_order: RESERVED or COMPLETED -> CANCELLED by wish, or PAYING -> CANCELLED when the running attempt was
-declined; the units come free. Repeat-safe.
+declined or its money goes back; the units come free. Repeat-safe.
 
 A PAYING order is never cancelled by wish: money may be on its way.
 
@@ -15,7 +15,7 @@ KEYS
   8 order        hash    the order
 ARGV
   1 epoch_id     text    the caller's epoch
-  2 attempt      count   the attempt that was declined; 0 = by wish
+  2 attempt      count   the attempt that keeps no money; 0 = by wish
   3 channel      text    told when units come free
 REPLY {0} not ready | {code, state before, version, attempt}
   code: 1 cancelled; 2 cancelled before; 4 another state or attempt; 5 no such order
@@ -31,13 +31,13 @@ local units, members, entry_units, order_key = KEYS[5], KEYS[6], KEYS[7], KEYS[8
 if not_ready(epoch, ARGV[1]) then return { NOT_READY } end
 local order = read_order(order_key)
 if not order then return { 5, '', 0, 0 } end
-local before, declined = order.state, tonumber(ARGV[2])
+local before, uncharged = order.state, tonumber(ARGV[2])
 local function answer(code) return { code, before, tonumber(order.version), tonumber(order.attempt) } end
 
 if before == 'CANCELLED' then return answer(SAME) end
 local pool
-if declined > 0 then
-  if before == 'PAYING' and tonumber(order.attempt) == declined then pool = 'held' end
+if uncharged > 0 then
+  if before == 'PAYING' and tonumber(order.attempt) == uncharged then pool = 'held' end
 else
   pool = ({ RESERVED = 'held', COMPLETED = 'sold' })[before]
 end

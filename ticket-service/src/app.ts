@@ -107,7 +107,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   const orders = new StockOrders(stock);
   const rows = new OrderRows(pool);
   const lookup = new OrderLookup(orders, rows);
-  const payments = new PaymentRows(pool, () => gate.stock.epoch, config.paymentTimeoutMs);
+  const payments = new PaymentRows(pool, config.paymentTimeoutMs);
   const desk = new OrderDesk({ inventory: stock, lookup, holdMs: config.holdSeconds * 1_000 });
   const saga = new OrderSaga({ orders, lookup, payments, provider, log });
   if (config.settlePayments) {
@@ -146,7 +146,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     lookup,
     saga,
     readCallback: await openCallbacks(config),
-    callbacks: new PaymentCallbacks({ payments, provider, lookup, saga }),
+    callbacks: new PaymentCallbacks({ payments, provider, lookup, saga, log }),
     products: new Products(stock),
     coupons: new CouponDesk(stock, metrics.countIssue),
     couponBook: new CouponBook({ pool, catalog, stock, lookup }),

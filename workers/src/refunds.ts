@@ -1,6 +1,7 @@
 import type { Logger } from '@ropeline/core/log.ts';
 import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
+import { sideBySide } from '@ropeline/core/side-by-side.ts';
 import type { WorkersMetrics } from './metrics.ts';
 
 type Parts = {
@@ -22,26 +23,34 @@ const mostAtOnce = 20;
 
 /**
  * Gives back what is `refund-due`, once: the reference is the provider's key, so a refund whose answer was lost is
- * asked for again until it is known. A payment that one worker takes up is left alone by the others for a while; each
- * try that brought nothing puts the next one later, at most ten minutes.
+ * asked for again until it is known, and one that is on its way until it has arrived. One that came back to us is for
+ * people, and is asked for again in case that they have refunded it at the provider. A payment that one worker takes up
+ * is left alone by the others for a while; each try that brought nothing puts the next one later, at most ten minutes.
  */
 export async function payRefunds({ pool, provider, metrics, log }: Parts): Promise<void> {
   const { rows } = await pool.query<Due>(takeDue, [mostAtOnce]);
-  await Promise.all(
-    rows.map(async ({ order_id: orderId, attempt, reference, amount_minor, currency }) => {
-      const { kind, detail } = await provider.refund({
-        reference,
-        amountMinor: Number(amount_minor),
-        currency,
-      });
-      metrics.refunds.inc({ outcome: kind });
-      if (kind === 'refunded') await pool.query(settle, [orderId, attempt]);
-      else {
-        log.warn({ correlationId: orderId, attempt, kind, detail }, 'refund not made yet');
-        await pool.query(note, [orderId, attempt, `${kind}: ${detail ?? ''}`]);
-      }
-    }),
-  );
+  await sideBySide(rows, async ({ order_id: orderId, attempt, reference, amount_minor, currency }) => {
+    const amountMinor = Number(amount_minor);
+    const { kind, detail } = await provider.refund({ reference, amountMinor, currency });
+    metrics.refunds.inc({ outcome: kind });
+    if (kind === 'refunded') return void (await pool.query(settle, [orderId, attempt]));
+    const words = { correlationId: orderId, attempt, kind, detail };
+    switch (kind) {
+      case 'pending':
+        log.debug(words, 'refund on its way');
+        break;
+      case 'unknown':
+        log.warn(words, 'refund not made yet');
+        break;
+      case 'failed':
+      case 'nothing':
+        log.error(words, 'refund cannot be made: a person must look');
+        break;
+      default:
+        kind satisfies never;
+    }
+    await pool.query(note, [orderId, attempt, `${kind}: ${detail ?? ''}`]);
+  });
 }
 
 /** Payments that have no end yet, by state. */
@@ -71,4 +80,4 @@ const settle = `
   update payments set state = 'refunded', error = null, updated_at = now()
   where order_id = $1 and attempt = $2 and state = 'refund-due'`;
 
-const note = 'update payments set error = $3 where order_id = $1 and attempt = $2';
+const note = `update payments set error = $3 where order_id = $1 and attempt = $2 and state = 'refund-due'`;

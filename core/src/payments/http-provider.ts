@@ -31,6 +31,19 @@ export function httpProvider({ url, timeoutMs = 5_000, maxConnections = 64 }: Op
     return [statusCode, await body.json().catch(() => undefined)];
   }
 
+  /** Status 0: no answer. */
+  async function look(reference: string): Promise<[number, unknown]> {
+    try {
+      const { statusCode, body } = await request(`${charges}?reference=${encodeURIComponent(reference)}`, {
+        dispatcher,
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      return [statusCode, await body.json().catch(() => undefined)];
+    } catch {
+      return [0, undefined];
+    }
+  }
+
   return {
     needsMethod: false,
     async charge({ reference, amountMinor, currency }) {
@@ -47,17 +60,8 @@ export function httpProvider({ url, timeoutMs = 5_000, maxConnections = 64 }: Op
         }
       }
     },
-    async find({ reference }) {
-      try {
-        const { statusCode, body } = await request(`${charges}?reference=${encodeURIComponent(reference)}`, {
-          dispatcher,
-          signal: AbortSignal.timeout(timeoutMs),
-        });
-        return readFound(statusCode, await body.json().catch(() => undefined));
-      } catch (error) {
-        return { kind: 'unknown', detail: (error as Error).message };
-      }
-    },
+    find: async ({ reference }) => readFound(...(await look(reference))),
+    findRefund: async ({ reference }) => readFoundRefund(...(await look(reference))),
     async refund({ reference }) {
       try {
         return readRefund(...(await post(refunds, { reference }, AbortSignal.timeout(timeoutMs))));
@@ -106,6 +110,13 @@ function readFound(status: number, answer: unknown): ChargeOutcome {
   if (status === 200 && (state === 'paid' || state === 'refunded')) return { kind: 'paid' };
   if (status === 200 && state === 'declined') return { kind: 'declined' };
   return { kind: 'unknown', detail: `the provider answered ${status}` };
+}
+
+function readFoundRefund(status: number, answer: unknown): RefundOutcome {
+  const { state } = (answer ?? {}) as { state?: unknown };
+  if (status === 200 && state === 'refunded') return { kind: 'refunded' };
+  const detail = `the provider answered ${status}, ${state}`;
+  return { kind: status === 200 && state === 'paid' ? 'failed' : 'unknown', detail };
 }
 
 function readRefund(status: number, answer: unknown): RefundOutcome {

@@ -22,12 +22,14 @@ export type ChargeOutcome = {
 
 /**
  * What a call says of a refund.
- * - `refunded`: the money is back, or was before.
+ * - `refunded`: the money is back, or was before; it may still come back to us.
+ * - `pending`: it is on its way.
+ * - `failed`: it was sent and came back to us, so that sending it again is of no use: a person must look.
  * - `nothing`: the provider says for certain that this reference took no money that could go back.
  * - `unknown`: ask again.
  */
 export type RefundOutcome = {
-  readonly kind: 'refunded' | 'nothing' | 'unknown';
+  readonly kind: 'refunded' | 'pending' | 'failed' | 'nothing' | 'unknown';
   readonly detail?: string;
 };
 
@@ -43,6 +45,8 @@ export type PaymentProvider = {
   readonly find: (charge: Charge, providerId?: string) => Promise<ChargeOutcome>;
   /** Gives a charge back, once however often it is asked. Never throws; has a deadline of its own. */
   readonly refund: (charge: Charge) => Promise<RefundOutcome>;
+  /** What the provider knows of the refund of a charge that was refunded, without making one. As `find`. */
+  readonly findRefund: (charge: Charge, providerId?: string) => Promise<RefundOutcome>;
   readonly close: () => Promise<void>;
 };
 
@@ -53,7 +57,7 @@ export type Callback = {
 };
 
 /**
- * What a callback is about. It is a reason to ask, never an answer: whoever forged it, sent it late, twice or in
+ * What a callback is about: a charge, or its refund. It is a reason to ask, never an answer: whoever forged it, sent it late, twice or in
  * another order learns and moves nothing.
  * - `forged`: not signed by the provider.
  * - `other`: the provider's, and about no charge of ours.

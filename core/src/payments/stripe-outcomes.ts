@@ -39,11 +39,23 @@ export function outcomeOfChargeError(error: unknown): ChargeOutcome {
   return { kind: refused || unsent ? 'error' : 'unknown', detail };
 }
 
-export function outcomeOfRefund({ status }: Stripe.Refund): RefundOutcome {
-  // A pending refund is on its way and cannot be made twice; one that failed needs a person at Stripe's dashboard.
-  return status === 'succeeded' || status === 'pending'
-    ? { kind: 'refunded' }
-    : { kind: 'unknown', detail: `the refund is ${status}` };
+/**
+ * What the refunds of a PaymentIntent say of the money; undefined when none stands in the way of making one. One that
+ * failed (also after it had succeeded: the card's account is closed) leaves the money with us, and Stripe says that
+ * another to the same card fails too. What people then refund at Stripe's dashboard counts as any other.
+ */
+export function outcomeOfRefunds(
+  amount: number,
+  refunds: readonly Pick<Stripe.Refund, 'amount' | 'status' | 'failure_reason'>[],
+): RefundOutcome | undefined {
+  const inState = (...states: readonly string[]) =>
+    refunds.filter(({ status }) => states.includes(status ?? ''));
+  const back = inState('succeeded').reduce((sum, refund) => sum + refund.amount, 0);
+  if (back >= amount) return { kind: 'refunded' };
+  if (inState('pending', 'requires_action').length > 0) return { kind: 'pending' };
+  const [failed] = inState('failed', 'canceled');
+  if (failed === undefined) return undefined;
+  return { kind: 'failed', detail: `${failed.status}: ${failed.failure_reason ?? 'no reason given'}` };
 }
 
 export function wordsOf(error: unknown): string {

@@ -4,7 +4,7 @@ import type { Charge, ChargeOutcome, PaymentProvider, RefundOutcome } from './pr
 import {
   outcomeOfChargeError,
   outcomeOfIntent,
-  outcomeOfRefund,
+  outcomeOfRefunds,
   referenceMetadata,
   stripeAmount,
   wordsOf,
@@ -49,7 +49,7 @@ export function stripeProvider({ url, secretKey, timeoutMs = 5_000 }: Options): 
     }
     if (found === undefined) return undefined;
     // What the search shows of it may be old, and what a callback names may be somebody else's.
-    const intent = await stripe.paymentIntents.retrieve(found, { expand: ['latest_charge'] });
+    const intent = await stripe.paymentIntents.retrieve(found);
     return intent.metadata[referenceMetadata] === reference ? intent : undefined;
   }
 
@@ -87,18 +87,36 @@ export function stripeProvider({ url, secretKey, timeoutMs = 5_000 }: Options): 
   async function refund(given: Charge): Promise<RefundOutcome> {
     const intent = await look(given);
     if (intent === undefined) return { kind: 'unknown', detail: 'not found' };
-    const { status, latest_charge } = intent;
-    if (typeof latest_charge === 'object' && latest_charge?.refunded) return { kind: 'refunded' };
+    const { id, status, amount } = intent;
     if (status === 'canceled' || status === 'requires_payment_method')
       return { kind: 'nothing', detail: status };
+    const known = outcomeOfRefunds(amount, await refundsOf(id));
+    if (known !== undefined) return known;
     try {
-      const idempotencyKey = `${given.reference}:refund`;
-      return outcomeOfRefund(await stripe.refunds.create({ payment_intent: intent.id }, { idempotencyKey }));
+      const made = await stripe.refunds.create(
+        { payment_intent: id, metadata: { [referenceMetadata]: given.reference } },
+        { idempotencyKey: `${given.reference}:refund` },
+      );
+      // Whatever it gives back is all that was left to give.
+      return (
+        outcomeOfRefunds(made.amount, [made]) ?? { kind: 'unknown', detail: `the refund is ${made.status}` }
+      );
     } catch (error) {
       // Older than the key, and refunded meanwhile: Stripe never gives back more than was taken.
       if ((error as { code?: unknown }).code === 'charge_already_refunded') return { kind: 'refunded' };
       throw error;
     }
+  }
+
+  async function refundsOf(intentId: string): Promise<readonly Stripe.Refund[]> {
+    return (await stripe.refunds.list({ payment_intent: intentId, limit: 100 })).data;
+  }
+
+  async function findRefund(given: Charge, id?: string): Promise<RefundOutcome> {
+    const intent = await look(given, id);
+    if (intent === undefined) return unknownReference;
+    const none = { kind: 'failed', detail: 'there is no refund' } as const;
+    return outcomeOfRefunds(intent.amount, await refundsOf(intent.id)) ?? none;
   }
 
   /** The outcome in time, or that it is unknown. */
@@ -129,9 +147,10 @@ export function stripeProvider({ url, secretKey, timeoutMs = 5_000 }: Options): 
       return within<ChargeOutcome>(looked);
     },
     refund: async (given) => (isFree(given) ? { kind: 'refunded' } : within(refund(given))),
+    findRefund: async (given, id) => (isFree(given) ? { kind: 'refunded' } : within(findRefund(given, id))),
     // The library's connections are let go when they idle.
     close: async () => undefined,
   };
 }
 
-const unknownReference: ChargeOutcome = { kind: 'unknown', detail: 'Stripe does not know the reference' };
+const unknownReference = { kind: 'unknown', detail: 'Stripe does not know the reference' } as const;

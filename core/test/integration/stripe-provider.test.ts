@@ -10,10 +10,11 @@ const reference = 'order-17:1';
 const charge = { reference, amountMinor: 1_500, currency: 'KRW', method: 'pm_card_visa' };
 
 /** The provider on a stripe-mock whose PaymentIntents are as told, our reference in them. */
-async function open(intent: Record<string, unknown>) {
+async function open(intent: Record<string, unknown>, refund: Record<string, unknown> = {}) {
   if ('missing' in mock) throw new Error(mock.missing);
   const { url } = await startStripeMock(mock, {
     payment_intent: { metadata: { ropeline_reference: reference }, last_payment_error: null, ...intent },
+    refund,
   });
   return stripeProvider({ url, secretKey: 'sk_test_123' });
 }
@@ -30,6 +31,30 @@ if ('missing' in mock) {
       expect(await stripe.find(charge)).toEqual({ kind: 'paid' });
       expect(await stripe.find(charge, 'pi_123')).toEqual({ kind: 'paid' });
       expect(await stripe.refund(charge)).toEqual({ kind: 'refunded' });
+    });
+
+    it('knows a refund that is on its way, that has arrived, and that has failed', async () => {
+      const intent = { status: 'succeeded', amount: 1_500 };
+      for (const [status, kind] of [
+        ['succeeded', 'refunded'],
+        ['pending', 'pending'],
+        ['requires_action', 'pending'],
+        ['failed', 'failed'],
+      ] as const) {
+        const stripe = await open(intent, {
+          status,
+          amount: 1_500,
+          failure_reason: 'expired_or_canceled_card',
+        });
+        expect((await stripe.refund(charge)).kind).toBe(kind);
+        expect((await stripe.findRefund(charge)).kind).toBe(kind);
+        const found = await stripe.findRefund(charge, 'pi_123');
+        expect(found.kind).toBe(kind);
+        if (kind === 'failed') expect(found.detail).toContain('expired_or_canceled_card');
+        expect((await stripe.findRefund({ ...charge, reference: 'order-18:1' }, 'pi_123')).kind).toBe(
+          'unknown',
+        );
+      }
     });
 
     it('takes a payment that failed for declined, with nothing to give back', async () => {

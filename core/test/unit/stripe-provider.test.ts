@@ -6,7 +6,7 @@ import Stripe from 'stripe';
 import { expect, it } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { stripeCallbacks } from '../../src/payments/stripe-callbacks.ts';
-import { stripeAmount } from '../../src/payments/stripe-outcomes.ts';
+import { outcomeOfRefunds, stripeAmount } from '../../src/payments/stripe-outcomes.ts';
 import { stripeProvider } from '../../src/payments/stripe-provider.ts';
 
 const charge = { reference: 'order-17:1', amountMinor: 1_500, currency: 'KRW', method: 'pm_card_visa' };
@@ -80,6 +80,26 @@ it('counts as Stripe does where that differs from ISO 4217', () => {
   expect(stripeAmount(500, 'ISK')).toBe(50_000);
 });
 
+const refund = (status: string, amount = 1_500, failure_reason?: string) => ({
+  status,
+  amount,
+  ...(failure_reason === undefined ? {} : { failure_reason }),
+});
+it.each([
+  ['none was made', [], undefined],
+  ['it succeeded', [refund('succeeded')], 'refunded'],
+  ['it is on its way', [refund('pending')], 'pending'],
+  ['it waits for the payer', [refund('requires_action')], 'pending'],
+  ['it failed', [refund('failed', 1_500, 'lost_or_stolen_card')], 'failed'],
+  ['it was cancelled', [refund('canceled')], 'failed'],
+  ['a person made another after it failed', [refund('pending'), refund('failed')], 'pending'],
+  ['that one succeeded', [refund('succeeded'), refund('failed')], 'refunded'],
+  ['a person has given a part back', [refund('succeeded', 500)], undefined],
+  ['both parts are back', [refund('succeeded', 500), refund('succeeded', 1_000)], 'refunded'],
+] as const)('what the refunds of a payment say: %s', (_what, refunds, kind) => {
+  expect(outcomeOfRefunds(1_500, refunds)?.kind).toBe(kind);
+});
+
 const secret = 'whsec_test_secret';
 const event = (type: string, metadata: object) =>
   JSON.stringify({ id: 'evt_1', object: 'event', type, data: { object: { id: 'pi_1', metadata } } });
@@ -100,6 +120,35 @@ it("reads Stripe's signed events that are about a charge of ours, and no other",
   const payout = event('payout.paid', { ropeline_reference: 'order-17:1' });
   expect(read({ headers: signed(payout), body: payout })).toEqual({ kind: 'other' });
 });
+
+it.each(['refund.updated', 'refund.failed', 'charge.refund.updated'])(
+  "reads Stripe's signed %s of a refund of ours as one that is about its charge",
+  (type) => {
+    const read = stripeCallbacks(secret);
+    const about = (payment_intent: unknown, metadata: object) =>
+      JSON.stringify({
+        ...{ id: 'evt_1', object: 'event', type },
+        data: { object: { id: 're_1', object: 'refund', status: 'failed', payment_intent, metadata } },
+      });
+    const ours = { ropeline_reference: 'order-17:1' };
+    for (const intent of ['pi_1', { id: 'pi_1' }]) {
+      const body = about(intent, ours);
+      expect(read({ headers: signed(body), body })).toEqual({
+        kind: 'charge',
+        reference: 'order-17:1',
+        providerId: 'pi_1',
+      });
+    }
+    const unnamed = about(null, ours);
+    expect(read({ headers: signed(unnamed), body: unnamed })).toEqual({
+      kind: 'charge',
+      reference: 'order-17:1',
+    });
+    const byHand = about('pi_1', {});
+    expect(read({ headers: signed(byHand), body: byHand })).toEqual({ kind: 'other' });
+    expect(read({ headers: signed(byHand), body: unnamed })).toEqual({ kind: 'forged' });
+  },
+);
 
 it('takes an event for forged that Stripe has not signed so', () => {
   const read = stripeCallbacks(secret);

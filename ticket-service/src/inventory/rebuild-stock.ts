@@ -173,7 +173,7 @@ const takenByMember = `
 
 const cancelRefunded = `
   update orders set state = 'CANCELLED', version = version + 1, updated_at = now()
-  where state = 'COMPLETED' and exists (
+  where state in ('PAYING', 'COMPLETED') and exists (
     select from payments where payments.order_id = orders.order_id and payments.attempt = orders.attempt
       and payments.state in ('refund-due', 'refunded'))
   returning ${orderColumns}`;

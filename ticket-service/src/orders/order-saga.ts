@@ -2,12 +2,7 @@ import { AppError } from '@ropeline/core/errors.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
-import {
-  lostPayerMs,
-  type PaymentRow,
-  type PaymentRows,
-  paymentReference,
-} from '../payments/payment-rows.ts';
+import { lostPayerMs, type PaymentRows, paymentReference } from '../payments/payment-rows.ts';
 import type { Found, OrderLookup } from './order-lookup.ts';
 import type { CancelOutcome, PayOutcome } from './outcomes.ts';
 import type { Move, Moved, StockOrders } from './stock-orders.ts';
@@ -30,7 +25,8 @@ const mostLooks = 3;
  *   CANCELLED; the workers bring it to EXPIRED when the hold runs out.
  * - PAYING: the hold cannot run out, for money may move. Left to COMPLETED (paid), CANCELLED (declined), or back to
  *   RESERVED when it is certain that the attempt charged nothing: its payment was not written, or the provider
- *   answered the attempt's first call so. Anything else stays PAYING until somebody asks again.
+ *   answered the attempt's first call so. To CANCELLED also when its money is on the way back already. Anything else
+ *   stays PAYING until somebody asks again.
  * - COMPLETED: sold. `cancel` brings it to CANCELLED, and the payment is then `refund-due`.
  * - CANCELLED, EXPIRED: the units are free again. Final.
  *
@@ -83,7 +79,7 @@ export class OrderSaga {
     await payments.settle(orderId, attempt, word);
     await this.#move(
       order,
-      word === 'paid' ? { to: 'COMPLETED', attempt } : { to: 'CANCELLED', declined: attempt },
+      word === 'paid' ? { to: 'COMPLETED', attempt } : { to: 'CANCELLED', uncharged: attempt },
     );
     const now = await this.#now(order);
     // Still under way: Redis does not have it now. The settler comes back to it.
@@ -141,7 +137,7 @@ export class OrderSaga {
     // Read a moment later: somebody else may have finished this attempt, or begun another.
     if (begun.kind === 'refused' || now.state !== 'PAYING') return this.#standing(now);
     if (now.attempt !== begun.attempt) return { kind: 'paying', order: now };
-    return this.#charge(now, method, begun.kind === 'moved');
+    return this.#charge(now, method, begun);
   }
 
   /** Where an order stands, as an answer to whoever wanted to pay it. */
@@ -166,12 +162,17 @@ export class OrderSaga {
     }
   }
 
-  /** `first`: this call began the attempt, so nobody else has written its payment or asked the provider. */
-  async #charge(order: OrderRecord, method: string | undefined, first: boolean): Promise<PayOutcome> {
+  async #charge(
+    order: OrderRecord,
+    method: string | undefined,
+    { kind: moved, epoch }: Moved,
+  ): Promise<PayOutcome> {
     const { payments, provider, log } = this.#parts;
     const { orderId, attempt, amountMinor, currency } = order;
+    // This call began the attempt: nobody else has written its payment or asked the provider.
+    const first = moved === 'moved';
     if (!first && !(await this.#mayStepIn(order))) return { kind: 'paying', order };
-    const begun = await payments.begin(order, method);
+    const begun = await payments.begin(order, epoch, method);
     if (begun.kind === 'unknown') return { kind: 'paying', order };
     if (begun.kind === 'not-written') {
       log.warn({ correlationId: orderId, err: begun.error }, 'payment not written');
@@ -179,8 +180,8 @@ export class OrderSaga {
     }
     const { row } = begun;
     if (row.isUntried) return this.#release(order);
-    const known = knownOutcome(row);
-    if (known !== undefined) return this.conclude(order, attempt, known);
+    if (row.state === 'paid' || row.state === 'declined') return this.conclude(order, attempt, row.state);
+    if (row.state === 'refund-due' || row.state === 'refunded') return this.#endRefunded(order);
     // Noted before asking again: from now on the failure of the first call proves nothing.
     if (!row.fresh && !(await payments.settle(orderId, attempt, 'unknown'))) return { kind: 'paying', order };
     const { kind, detail = kind } = await provider.charge({
@@ -207,8 +208,15 @@ export class OrderSaga {
     }
   }
 
+  /** Money goes back only of an order that was over: its end was lost with the stock Redis, and comes to be again. */
+  async #endRefunded(order: OrderRecord): Promise<PayOutcome> {
+    await this.#move(order, { to: 'CANCELLED', uncharged: order.attempt });
+    return this.#standing(await this.#now(order));
+  }
+
   async #release(order: OrderRecord): Promise<PayOutcome> {
-    await this.#move(order, { to: 'RESERVED', attempt: order.attempt });
+    const { kind } = await this.#move(order, { to: 'RESERVED', attempt: order.attempt });
+    if (kind === 'gone') return { kind: 'hold-lost' };
     return this.#standing(await this.#now(order));
   }
 
@@ -233,9 +241,3 @@ export class OrderSaga {
 }
 
 const isOpen = ({ state }: OrderRecord): boolean => state === 'RESERVED' || state === 'PAYING';
-
-/** What an earlier call of the attempt has found out already. */
-function knownOutcome({ state }: PaymentRow): 'paid' | 'declined' | undefined {
-  if (state === 'declined') return 'declined';
-  return state === 'paid' || state === 'refund-due' || state === 'refunded' ? 'paid' : undefined;
-}

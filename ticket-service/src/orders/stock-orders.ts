@@ -20,8 +20,8 @@ export type Move =
   /** Back, because it is certain that the attempt charged nothing. */
   | { readonly to: 'RESERVED'; readonly attempt: number }
   | { readonly to: 'COMPLETED'; readonly attempt: number }
-  /** `declined` is the attempt that was; without it the order is cancelled by wish. */
-  | { readonly to: 'CANCELLED'; readonly declined?: number };
+  /** `uncharged` is the attempt that was declined or goes back; without it the order is cancelled by wish. */
+  | { readonly to: 'CANCELLED'; readonly uncharged?: number };
 
 export type Moved = {
   /** `same`: it was there already. `expired`: the hold had run out. `gone`: Redis does not have the order. */
@@ -29,6 +29,8 @@ export type Moved = {
   /** After the move; of `CANCELLED`, before it. */
   readonly state: OrderState | '';
   readonly attempt: number;
+  /** The life of the stock in which it was moved. */
+  readonly epoch: string;
 };
 
 /** Least time to pay again after a failed attempt. */
@@ -93,47 +95,50 @@ export class StockOrders {
   /** Repeat-safe. Throws when the outcome is unknown. */
   async move({ orderId, offerId, entry }: OrderRecord, move: Move): Promise<Moved> {
     const partition = this.#partition(orderId);
-    if (partition === undefined) return { kind: 'gone', state: '', attempt: 0 };
-    const run = this.#inventory.run.bind(this.#inventory);
+    // Nothing comes between this look and the call.
+    const { epoch } = this.#inventory.stock;
+    if (partition === undefined) return { kind: 'gone', state: '', attempt: 0, epoch };
+    return decode(await this.#run(partition, { orderId, offerId, entry }, move), epoch);
+  }
+
+  /** Replicas have what money follows from: else a master's death could undo it behind the provider's back. */
+  #run(
+    partition: number,
+    { orderId, offerId, entry }: Pick<OrderRecord, 'orderId' | 'offerId' | 'entry'>,
+    move: Move,
+  ): Promise<Reply> {
+    const inventory = this.#inventory;
     switch (move.to) {
       case 'PAYING':
-        return decode(
-          await run(beginPayment, partition, (keys) => [
-            keys.epoch,
-            keys.holds,
-            keys.outbox,
-            keys.order(orderId),
-          ]),
-        );
+        return inventory.runReplicated(beginPayment, partition, (keys) => [
+          keys.epoch,
+          keys.holds,
+          keys.outbox,
+          keys.order(orderId),
+        ]);
       case 'RESERVED':
-        return decode(
-          await run(
-            releasePayment,
-            partition,
-            (keys) => [keys.epoch, keys.holds, keys.outbox, keys.order(orderId)],
-            [move.attempt, graceMs],
-          ),
+        return inventory.run(
+          releasePayment,
+          partition,
+          (keys) => [keys.epoch, keys.holds, keys.outbox, keys.order(orderId)],
+          [move.attempt, graceMs],
         );
       case 'COMPLETED':
-        return decode(
-          await this.#inventory.runReplicated(
-            completeOrder,
-            partition,
-            (keys) => [keys.epoch, keys.outbox, keys.offer(offerId), keys.order(orderId)],
-            [move.attempt],
-          ),
+        return inventory.runReplicated(
+          completeOrder,
+          partition,
+          (keys) => [keys.epoch, keys.outbox, keys.offer(offerId), keys.order(orderId)],
+          [move.attempt],
         );
       case 'CANCELLED':
-        return decode(
-          await run(
-            cancelOrder,
-            partition,
-            (keys) => [
-              ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.units(offerId)],
-              ...[keys.members(offerId), keys.entryUnits(offerId, entry), keys.order(orderId)],
-            ],
-            [move.declined ?? 0, releasedChannel],
-          ),
+        return inventory.runReplicated(
+          cancelOrder,
+          partition,
+          (keys) => [
+            ...[keys.epoch, keys.holds, keys.outbox, keys.offer(offerId), keys.units(offerId)],
+            ...[keys.members(offerId), keys.entryUnits(offerId, entry), keys.order(orderId)],
+          ],
+          [move.uncharged ?? 0, releasedChannel],
         );
       default:
         return move satisfies never;
@@ -148,8 +153,8 @@ export class StockOrders {
 
 const kinds = ['moved', 'same', 'expired', 'refused', 'gone'] as const;
 
-function decode([code, state, , attempt]: Reply): Moved {
+function decode([code, state, , attempt]: Reply, epoch: string): Moved {
   const kind = kinds[Number(code) - 1];
   if (kind === undefined) throw new Error(`a move answered ${code}`);
-  return { kind, state: state as Moved['state'], attempt: Number(attempt) };
+  return { kind, state: state as Moved['state'], attempt: Number(attempt), epoch };
 }

@@ -66,25 +66,24 @@ const decode = ({ state, error, method, created_at, age_ms }: Row): KnownPayment
 /** Payments, decided by Postgres: a row stands before the provider is asked, and keeps what it answered. */
 export class PaymentRows {
   readonly #pool: Pool;
-  readonly #epoch: () => string;
   /** Whoever wrote a payment row asks the provider and has answered by then. */
   readonly othersCallMs: number;
 
-  /** `epoch` of the stock that orders are read from; `callMs`: deadline of a call of the provider. */
-  constructor(pool: Pool, epoch: () => string, callMs = 5_000) {
+  /** `callMs`: deadline of a call of the provider. */
+  constructor(pool: Pool, callMs = 5_000) {
     this.#pool = pool;
-    this.#epoch = epoch;
     this.othersCallMs = 3 * callMs;
   }
 
   /**
    * Writes the order, PAYING, and its payment in one transaction, unless they are there. Postgres may refuse the
-   * order for a moment, until the release of the units that it took arrives through the outbox.
+   * order for a moment, until the release of the units that it took arrives through the outbox; and for good, when the
+   * life of the stock in which it came to be PAYING, `epoch`, is over: its units may be somebody else's.
    */
-  async begin(order: OrderRecord, method?: string): Promise<Begun> {
+  async begin(order: OrderRecord, epoch: string, method?: string): Promise<Begun> {
     for (const waitMs of [0, 50, 100, 200, 400, 800]) {
       await delay(waitMs);
-      const begun = await this.#tryToBegin(order, method);
+      const begun = await this.#tryToBegin(order, epoch, method);
       if (begun.kind !== 'not-written' || !isRefusedForGood(begun.error)) return begun;
       if (waitMs === 800) return begun;
     }
@@ -124,6 +123,16 @@ export class PaymentRows {
     );
   }
 
+  /** A refund that had been made has come back to us: due again. False when it was not noted as made. */
+  async noteFailedRefund(orderId: string, attempt: number, why: string): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      `update payments set state = 'refund-due', error = $3, updated_at = now(), tries = 0, next_try_at = now()
+       where order_id = $1 and attempt = $2 and state = 'refunded'`,
+      [orderId, attempt, why],
+    );
+    return rowCount === 1;
+  }
+
   /**
    * Orders whose payment nobody waits for any more: no answer of the provider for longer than a call takes, or PAYING
    * without a payment or with one that is settled. They are this caller's for a while; the next try comes later each
@@ -140,7 +149,7 @@ export class PaymentRows {
          select payments.order_id, payments.attempt
          from orders join payments using (order_id, attempt)
          where orders.state = 'PAYING' and orders.updated_at < now() - $3 * interval '1 ms'
-           and payments.state in ('paid', 'declined') and payments.next_try_at <= now()
+           and payments.state not in ('pending', 'unknown') and payments.next_try_at <= now()
          order by payments.next_try_at limit $1 for update of payments skip locked
        ), due as (
          select * from open union select * from unheeded
@@ -200,12 +209,12 @@ export class PaymentRows {
     return rows.map(decode)[0];
   }
 
-  async #tryToBegin(order: OrderRecord, method: string | undefined): Promise<Begun> {
+  async #tryToBegin(order: OrderRecord, epoch: string, method: string | undefined): Promise<Begun> {
     const { orderId, attempt, amountMinor, currency } = order;
     let committing = false;
     try {
       const row = await inTransaction(this.#pool, async (client) => {
-        await assertLife(client, this.#epoch());
+        await assertLife(client, epoch);
         await upsertOrders(client, [order]);
         const { rowCount } = await client.query(
           `insert into payments (order_id, attempt, reference, amount_minor, currency, method)

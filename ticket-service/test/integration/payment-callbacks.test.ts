@@ -1,5 +1,7 @@
+import { appendFileSync, readFileSync } from 'node:fs';
 import { callbackSignatureHeader, signCallback } from '@ropeline/core/payments/callback-signature.ts';
 import { expect, it } from 'vitest';
+import { spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { type Answer, call } from '../support/http.ts';
 import { callbackSecret, openShop, type Shop } from '../support/shop.ts';
@@ -132,6 +134,38 @@ it('money that a callback tells of when its order is over goes back', async () =
   expect(await payments(shop, orderId)).toEqual([{ attempt: 1, state: 'declined' }]);
   expect((await callBack(shop, `${orderId}:1`)).status).toBe(200);
   expect(await payments(shop, orderId)).toEqual([{ attempt: 1, state: 'refund-due' }]);
+});
+
+it('money that was given back and came back to the provider is due again, and goes back again', async () => {
+  const shop = await openShop({ SETTLE_PAYMENTS: 'false' });
+  const { redisUrl, databaseUrl, config } = shop.running;
+  await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
+    ...{ TICKET_REDIS_URL: redisUrl, DATABASE_URL: databaseUrl, PAYMENT_URL: config.paymentUrl },
+  });
+  const token = await shop.join();
+  const orderId = await reserved(shop, token);
+  await shop.pay(token, orderId);
+  await shop.cancel(token, orderId);
+  const isRefunded = async () => {
+    const [payment] = (await payments(shop, orderId)) as readonly { readonly state: string }[];
+    return payment?.state === 'refunded';
+  };
+  await until(isRefunded);
+  const reference = `${orderId}:1`;
+  // The provider still has it as refunded: nothing is believed.
+  expect((await callBack(shop, reference, { state: 'paid' })).status).toBe(200);
+  expect(await isRefunded()).toBe(true);
+
+  const [charge] = readFileSync(shop.ledgerFile, 'utf8').split('\n');
+  appendFileSync(shop.ledgerFile, `${charge}\n`);
+  await shop.crashPayments();
+  expect(await shop.charged(reference)).toBe('paid');
+  expect((await callBack(shop, reference, { state: 'paid' })).status).toBe(200);
+  const metrics = await (await fetch(`${shop.running.url}/metrics`)).text();
+  expect(metrics).toContain('ticket_payment_callbacks_total{outcome="refund-failed"} 1');
+  await until(async () => (await shop.charged(reference)) === 'refunded');
+  await until(isRefunded);
+  expect(await stateOf(shop, token, orderId)).toBe('CANCELLED');
 });
 
 it('without a secret there is no webhook', async () => {

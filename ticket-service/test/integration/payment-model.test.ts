@@ -29,6 +29,7 @@ function fickleProvider(ledger: Ledger, random: () => number, settled: () => boo
     charge,
     find,
     refund: async () => ({ kind: 'unknown' }),
+    findRefund: async () => ({ kind: 'unknown' }),
     close: async () => undefined,
   };
 }

@@ -20,7 +20,7 @@ async function openStripeShop() {
     STRIPE_SECRET_KEY: 'sk_test_123',
     STRIPE_WEBHOOK_SECRET: webhookSecret,
     STRIPE_URL: `http://127.0.0.1:${port}`,
-    PAYMENT_TIMEOUT_MS: '2000',
+    PAYMENT_TIMEOUT_MS: '8000',
     SETTLE_PAYMENTS: 'false',
   };
   const shop = await openShop(env);
@@ -39,27 +39,38 @@ async function openStripeShop() {
         ...(json === undefined ? {} : { json }),
       }),
     /** From now on Stripe is there, with one PaymentIntent of this reference. */
-    startStripe: (reference: string, status: string) =>
+    startStripe: (reference: string, status: string, refund: Record<string, unknown> = {}) =>
       startStripeMock(
         mock,
         {
           payment_intent: {
+            amount: 1_500,
             metadata: { ropeline_reference: reference },
             status,
             last_payment_error: null,
           },
+          refund: { amount: 1_500, status: 'succeeded', ...refund },
         },
         port,
       ),
   };
 }
 
-async function callBack(shop: Shop, reference: string, secret = webhookSecret) {
+const intent = { id: 'pi_1', object: 'payment_intent' };
+const refund = { id: 're_1', object: 'refund', payment_intent: 'pi_1' };
+
+async function callBack(
+  shop: Shop,
+  reference: string,
+  secret = webhookSecret,
+  type = 'payment_intent.succeeded',
+) {
+  const about = type.includes('refund') ? refund : intent;
   const payload = JSON.stringify({
     id: 'evt_1',
     object: 'event',
-    type: 'payment_intent.succeeded',
-    data: { object: { id: 'pi_1', object: 'payment_intent', metadata: { ropeline_reference: reference } } },
+    type,
+    data: { object: { ...about, metadata: { ropeline_reference: reference } } },
   });
   const header = new Stripe('unused').webhooks.generateTestHeaderString({ payload, secret });
   return call(shop.running, '/api/webhooks/payments', {
@@ -131,6 +142,56 @@ if ('missing' in mock) {
       version: 3,
     });
     expect(await states(shop)).toEqual([{ attempt: 1, state: 'paid', method: 'pm_card_visa' }]);
+  });
+
+  it('a refund that fails after it was made is due again and raised to people, until they have refunded it', async () => {
+    const { shop, token, orderId, env, pay, startStripe } = await openStripeShop();
+    const reference = `${orderId}:1`;
+    const before = await startStripe(reference, 'succeeded');
+    expect((await pay({ paymentMethod: 'pm_card_visa' })).status).toBe(200);
+    expect((await shop.cancel(token, orderId)).status).toBe(200);
+    const workers = await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
+      ...env,
+      TICKET_REDIS_URL: shop.running.redisUrl,
+      DATABASE_URL: shop.running.databaseUrl,
+    });
+    const payment = async () =>
+      (await shop.pool.query<{ state: string; error: string | null }>('select state, error from payments'))
+        .rows[0];
+    await until(async () => (await payment())?.state === 'refunded');
+
+    const tell = (type: string, secret?: string) => callBack(shop, reference, secret, type);
+    // Nothing has failed at Stripe itself, whoever says so.
+    expect((await tell('refund.failed')).status).toBe(200);
+    expect((await tell('refund.failed', 'whsec_of_somebody_else')).status).toBe(401);
+    expect((await payment())?.state).toBe('refunded');
+    await before.stop();
+    // Nobody else would ask later: Stripe is to tell it again.
+    expect((await tell('refund.updated')).status).toBe(503);
+    const failing = await startStripe(reference, 'succeeded', {
+      ...{ status: 'failed', failure_reason: 'lost_or_stolen_card' },
+    });
+    const told = await Promise.all(
+      ['refund.updated', 'refund.failed', 'charge.refund.updated'].map((type) => tell(type)),
+    );
+    expect(told.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await payment())?.state).toBe('refund-due');
+    expect((await payment())?.error).toContain('lost_or_stolen_card');
+    const metrics = await (await fetch(`${shop.running.url}/metrics`)).text();
+    expect(metrics).toContain('ticket_payment_callbacks_total{outcome="refund-failed"} 1');
+    await until(() => workers.printed().includes('a person must look'));
+    const ofWorkers = async () => (await fetch(`${workers.url}/metrics`)).text();
+    await until(async () => (await ofWorkers()).includes('ropeline_workers_refunds_total{outcome="failed"}'));
+    expect((await payment())?.state).toBe('refund-due');
+
+    await failing.stop();
+    await startStripe(reference, 'succeeded');
+    await until(async () => (await payment())?.state === 'refunded');
+    const { rows } = await shop.pool.query(
+      `select type from events where correlation_id = $1 and type like 'refund.%' order by version`,
+      [orderId],
+    );
+    expect(rows.map(({ type }) => type)).toEqual(['refund.due', 'refund.made', 'refund.due', 'refund.made']);
   });
 
   it('needs a key of Stripe', async () => {

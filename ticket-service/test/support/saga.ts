@@ -1,5 +1,6 @@
 import { createLog } from '@ropeline/core/log.ts';
 import type { ChargeOutcome, PaymentProvider } from '@ropeline/core/payments/provider.ts';
+import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
@@ -10,7 +11,7 @@ import { OrderLookup } from '../../src/orders/order-lookup.ts';
 import { OrderRows } from '../../src/orders/order-rows.ts';
 import { OrderSaga } from '../../src/orders/order-saga.ts';
 import { StockOrders } from '../../src/orders/stock-orders.ts';
-import { PaymentRows } from '../../src/payments/payment-rows.ts';
+import { type Begun, PaymentRows } from '../../src/payments/payment-rows.ts';
 import type { Shop } from './shop.ts';
 
 export type OneOfMany = {
@@ -21,13 +22,15 @@ export type OneOfMany = {
 type Options = {
   /** Orders can be moved but not read: as when Redis dies after a move. */
   readonly blind?: boolean;
+  /** Happens when an order is PAYING, before its payment is written. */
+  readonly beforePayment?: () => Promise<void>;
 };
 
 /** The saga of another ticket service process of the same shop. */
 export async function anotherSaga(
   { running, pool }: Shop,
   provider: PaymentProvider,
-  { blind = false }: Options = {},
+  { blind = false, beforePayment = async () => undefined }: Options = {},
 ): Promise<OneOfMany> {
   const log = createLog('test', 'silent');
   const connect = () =>
@@ -40,13 +43,9 @@ export async function anotherSaga(
       (it) => it.stop(),
     );
     await gate.start();
-    return {
-      redis,
-      gate,
-      orders: new StockOrders(new Inventory({ gate, subscriber, log, offers: () => [] })),
-    };
+    return { redis, orders: new StockOrders(new Inventory({ gate, subscriber, log, offers: () => [] })) };
   };
-  const { orders, gate } = await open();
+  const { orders } = await open();
   const reading = await open();
   if (blind) reading.redis.disconnect();
   const lookup = new OrderLookup(reading.orders, new OrderRows(pool));
@@ -54,7 +53,7 @@ export async function anotherSaga(
     saga: new OrderSaga({
       orders,
       lookup,
-      payments: new PaymentRows(pool, () => gate.stock.epoch),
+      payments: new HeldUpPayments(pool, beforePayment),
       provider,
       log,
     }),
@@ -64,6 +63,20 @@ export async function anotherSaga(
       return found.order;
     },
   };
+}
+
+class HeldUpPayments extends PaymentRows {
+  readonly #beforePayment: () => Promise<void>;
+
+  constructor(pool: Pool, beforePayment: () => Promise<void>) {
+    super(pool);
+    this.#beforePayment = beforePayment;
+  }
+
+  override async begin(...payment: Parameters<PaymentRows['begin']>): Promise<Begun> {
+    await this.#beforePayment();
+    return super.begin(...payment);
+  }
 }
 
 /** A provider whose every call waits for the test to decide. */
@@ -79,6 +92,7 @@ export function slowProvider(): PaymentProvider & {
     charge: () => new Promise((resolve) => calls.push(resolve)),
     find: async () => ({ kind: 'unknown' }),
     refund: async () => ({ kind: 'unknown' }),
+    findRefund: async () => ({ kind: 'unknown' }),
     close: async () => undefined,
     called,
     async answer(call, kind) {

@@ -39,6 +39,7 @@ it('no statement of the workers reads a table that grows from end to end', async
     charge: async () => ({ kind: 'unknown' }) as const,
     find: async () => ({ kind: 'unknown' }) as const,
     refund: async () => ({ kind: 'refunded' }) as const,
+    findRefund: async () => ({ kind: 'unknown' }) as const,
     close: async () => undefined,
     needsMethod: false,
   };
