@@ -60,8 +60,10 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   };
 
   const name = 'ticket-service';
-  const pool = connectPostgres(config.databaseUrl, { name, log });
+  const pool = connectPostgres(config.databaseUrl, { name, log, statementTimeoutMs });
   onStop(() => pool.end());
+  const builders = connectPostgres(config.databaseUrl, { name: `${name}:stock`, log, ...buildingStock });
+  onStop(() => builders.end());
   const redis = connectRedis(config.ticketRedisUrl, { name, log });
   onStop(() => redis.disconnect());
   const subscriber = connectRedisForWaiting(config.ticketRedisUrl, { name: `${name}:releases`, log });
@@ -71,7 +73,7 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   const relaxed = config.durability === 'relaxed';
   const prepare = (stock: StockClient) => prepareStock(pool, stock);
   const replicas = await followedBy(config.stockReplicas);
-  const gate = new StockGate({ redis, postgres: pool, log, relaxed, replicas, prepare });
+  const gate = new StockGate({ redis, postgres: builders, log, relaxed, replicas, prepare });
   onStop(() => gate.stop());
   const catalog = new OfferCatalog(pool, log, (added) => prepareOffers(gate.stock, added));
   await catalog.start();
@@ -191,6 +193,12 @@ export async function createTicketService(config: Config, log: Logger): Promise<
     for (const close of closers) await close();
   }
 }
+
+/** With the 3 s that it may take to get a connection less than the 10 s of a handler: so who waits hears the reason. */
+const statementTimeoutMs = 6_000;
+
+/** To build the stock anew reads all that is open, and writes it to Redis between two statements. */
+const buildingStock = { maxConnections: 1, statementTimeoutMs: 600_000, idleInTransactionMs: 60_000 };
 
 /** 100 log-ins wait, at most 3 s; more are told to come back. */
 const passwordQueue = { maxWaiting: 100, maxWaitMs: 3_000 };

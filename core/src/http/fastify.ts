@@ -59,6 +59,8 @@ function addDeadline(app: FastifyInstance, timeoutMs: number): void {
   app.addHook('onRequest', (_request, reply, done) => {
     const timer = setTimeout(() => {
       if (reply.sent) return;
+      // What the handler still brings or throws has nobody to hear it: Fastify must not call it an error of ours.
+      reply.log = reply.log.child({}, { level: 'silent' });
       if (reply.raw.headersSent) reply.raw.destroy();
       else void reply.send(new AppError('timeout', { retryAfterSeconds: 1 }));
     }, timeoutMs);

@@ -8,6 +8,8 @@ type Options = {
   readonly log: Logger;
   readonly maxConnections?: number;
   readonly statementTimeoutMs?: number;
+  /** Most between two statements of a transaction; as long as a statement unless told. */
+  readonly idleInTransactionMs?: number;
   /** Put in front of the search path: tests use a schema each. */
   readonly schema?: string | undefined;
 };
@@ -25,7 +27,7 @@ export function connectPostgres(url: string, options: Options): pg.Pool {
     connectionTimeoutMillis: 3_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: options.statementTimeoutMs ?? 10_000,
-    idle_in_transaction_session_timeout: options.statementTimeoutMs ?? 10_000,
+    idle_in_transaction_session_timeout: options.idleInTransactionMs ?? options.statementTimeoutMs ?? 10_000,
     // The server's own deadline says nothing when the server is unreachable: then the client gives up.
     query_timeout: (options.statementTimeoutMs ?? 10_000) + 2_000,
     types: {

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { until } from '../../../testing/until.ts';
 import { createHttp } from '../../src/http/fastify.ts';
 import { createLog } from '../../src/log.ts';
 
@@ -29,6 +31,36 @@ test('a handler that takes too long is answered for: 503 timeout, and when to as
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.json()).toMatchObject({ code: 'timeout' });
   }
+});
+
+test('what comes of a handler after its answer was given for it is nobody’s to hear, nor a line in the log', async () => {
+  const lines: unknown[] = [];
+  const log = pino({ level: 'trace' }, { write: (line) => lines.push(JSON.parse(line)) });
+  const app = createHttp({ log, handlerTimeoutMs: deadlineMs });
+  onTestFinished(() => app.close());
+  let late = 0;
+  const lateBy = async () => {
+    await delay(2 * deadlineMs);
+    late += 1;
+  };
+  const fail = async () => {
+    await lateBy();
+    throw new Error('too late');
+  };
+  app.get('/handler', fail);
+  app.get('/hook', { preHandler: fail }, () => ({ done: true }));
+  app.get('/value', async () => {
+    await lateBy();
+    return { done: true };
+  });
+  app.get('/before', { preHandler: lateBy }, () => ({ done: true }));
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  lines.length = 0;
+  for (const path of ['/handler', '/hook', '/value', '/before'])
+    expect((await fetch(`${url}${path}`)).status).toBe(503);
+  await until(() => late === 4);
+  await new Promise(setImmediate);
+  expect(lines).toEqual([]);
 });
 
 test('a handler that is done in time, and an answer that it keeps writing itself, are left alone', async () => {

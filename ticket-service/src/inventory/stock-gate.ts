@@ -16,6 +16,7 @@ import { lossOf } from './stock-loss.ts';
 
 type Options = {
   readonly redis: Redis;
+  /** With deadlines that let the stock be built anew: it reads all that is open. */
   readonly postgres: Pool;
   readonly log: Logger;
   /** Sell although the Redis may lose what it answered (`DURABILITY=relaxed`). */
@@ -138,8 +139,10 @@ export class StockGate {
   async #makeWhole(client: StockClient): Promise<void> {
     const { redis, postgres, log } = this.#options;
     await inTransaction(postgres, async (transaction) => {
-      // Somebody else may build it while this one waits for the lock.
+      // Somebody else may be building it: looked at again, so that this one can say so meanwhile.
+      await transaction.query("set local lock_timeout = '5s'");
       await lockStock(transaction);
+      await transaction.query('set local lock_timeout = 0');
       const loss = await lossOf(client, transaction);
       if (loss === undefined) {
         if ((await readLife(transaction)) === undefined) await beginLife(transaction, client.epoch);
@@ -147,7 +150,6 @@ export class StockGate {
       }
       await fixPartitions(redis, client.partitions);
       for (const { epoch } of client.keys) await redis.del(epoch);
-      await transaction.query('set local statement_timeout = 0');
       const epoch = randomBytes(8).toString('hex');
       await beginLife(transaction, epoch);
       const { rowCount } = await transaction.query('select 1 from orders limit 1');

@@ -1,12 +1,10 @@
-import { createLog } from '@ropeline/core/log.ts';
-import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
-import { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import { partitionOfOffer } from '@ropeline/core/stock/stock-keys.ts';
 import { expect, it } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { lockStock } from '../../src/inventory/stock-lock.ts';
 import { bearer, call } from '../support/http.ts';
+import { openStock } from '../support/open-stock.ts';
 import { openShop, type Shop } from '../support/shop.ts';
 
 const pool = {
@@ -124,21 +122,12 @@ it('withdraws an offer: nothing more is sold, orders that are there can be paid'
   expect((await shop.pay(buyer, body['orderId'])).status).toBe(200);
 });
 
-async function openStock(shop: Shop): Promise<StockClient> {
-  const redis = connectRedis(shop.running.redisUrl, { name: 'test', log: createLog('test', 'silent') });
-  cleanedUp(redis, (client) => client.disconnect());
-  await untilReady(redis);
-  const stock = await StockClient.open(redis);
-  if (stock === undefined) throw new Error('the stock is not open');
-  return stock;
-}
-
 it('says what it has done though another offer cannot be given its units, which gets them later', async () => {
   const shop = await openShop();
   const host = await asHost(shop);
   const buyer = await shop.join();
   const { id } = (await host.make(pool)).body;
-  const stock = await openStock(shop);
+  const stock = await openStock(shop.running.redisUrl);
   const broken = stock.keysOf(partitionOfOffer(99, stock.partitions)).offer(99);
   await stock.redis.set(broken, 'no hash');
   await shop.pool.query(
@@ -162,7 +151,7 @@ it('while the stock is shut, offers are made and renamed; a capacity is refused 
   const host = await asHost(shop);
   const buyer = await shop.join();
   const { id } = (await host.make(pool)).body;
-  const stock = await openStock(shop);
+  const stock = await openStock(shop.running.redisUrl);
   const rebuilding = cleanedUp(await shop.pool.connect(), async (client) => {
     await client.query('rollback');
     client.release();

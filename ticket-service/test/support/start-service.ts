@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createLog } from '@ropeline/core/log.ts';
+import { createLog, type Logger } from '@ropeline/core/log.ts';
 import { type RedisServer, startRedis } from '../../../scripts/services/redis-server.ts';
 import { freshDatabase } from '../../../testing/scope.ts';
 import { createTicketService, type TicketService } from '../../src/app.ts';
@@ -27,6 +27,7 @@ type Options = {
   readonly members?: number;
   /** With what the replaced systems sold: 200 musicals and all. */
   readonly sourceSystems?: boolean;
+  readonly log?: Logger;
 };
 
 /**
@@ -37,7 +38,7 @@ export async function startService(options: Options = {}): Promise<RunningServic
   const redis: RedisServer | undefined = options.redisUrl === undefined ? await startRedis() : undefined;
   const redisUrl = options.redisUrl ?? redis?.url ?? '';
   const databaseUrl = options.databaseUrl ?? (await freshDatabase());
-  const log = createLog('ticket-service-test', 'error');
+  const log = options.log ?? createLog('ticket-service-test', 'error');
   await runMigrations(databaseUrl, log);
   const { members = 20, sourceSystems = false } = options;
   await seedDemo({ databaseUrl, log, members, sourceSystems });
