@@ -19,8 +19,20 @@ export const OfferAnswer = Type.Object(
     capacity: Type.Integer(),
     price: Type.Object({ minor: Type.Integer(), currency: Type.String({ description: 'ISO 4217' }) }),
     rooms: Type.Array(Type.String(), { description: 'Waiting rooms whose entry tokens it takes' }),
+    stockRoom: nullable(Type.String({ description: 'The room that is told its stock' })),
     perEntry: nullable(Type.Integer({ description: 'Most units for one entry' })),
     perMember: nullable(Type.Integer({ description: 'Most units for one member' })),
+    nights: Type.Union(
+      [
+        Type.Object({
+          first: Type.String(),
+          end: Type.String({ description: 'The first that is not for sale any more' }),
+          timeZone: nullable(Type.String({ description: "The hotel's, IANA" })),
+        }),
+        Type.Null(),
+      ],
+      { description: 'Of kind `nights`' },
+    ),
   },
   {
     examples: [
@@ -31,8 +43,10 @@ export const OfferAnswer = Type.Object(
         capacity: 1_000,
         price: { minor: 50_000, currency: 'KRW' },
         rooms: ['demo'],
+        stockRoom: 'demo',
         perEntry: 4,
         perMember: null,
+        nights: null,
       },
     ],
   },
@@ -47,6 +61,10 @@ const StockAnswer = Type.Object(
   },
   { examples: [{ capacity: 1_000, held: 40, sold: 310, available: 650 }] },
 );
+
+const streamed = {
+  examples: ['event: stock\ndata: {"capacity":1000,"held":40,"sold":310,"available":650}\n\n'],
+};
 
 type Parts = {
   readonly catalog: OfferCatalog;
@@ -108,7 +126,7 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
         summary: 'What is left, as server-sent events `stock`',
         params: OfferId,
         response: {
-          200: { description: 'Events', content: { 'text/event-stream': { schema: Type.String() } } },
+          200: { description: 'Events', content: { 'text/event-stream': { schema: Type.String(streamed) } } },
           ...problems('bad-request', 'unknown-offer', 'unavailable', 'not-ready'),
         },
       },
@@ -122,7 +140,8 @@ export function offerRoutes(app: FastifyInstance, { catalog, stock, streams }: P
 }
 
 export function offerAnswer(offer: Offer): Static<typeof OfferAnswer> {
-  const { id, kind, title, capacity, priceMinor, currency, rooms, perEntry, perMember } = offer;
+  const { id, kind, title, capacity, priceMinor, currency, rooms, stockRoom, perEntry, perMember } = offer;
   const price = { minor: priceMinor, currency };
-  return { id, kind, title, capacity, price, rooms: [...rooms], perEntry, perMember };
+  const limits = { perEntry, perMember };
+  return { id, kind, title, capacity, price, rooms: [...rooms], stockRoom, ...limits, nights: offer.nights };
 }

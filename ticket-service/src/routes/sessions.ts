@@ -20,7 +20,7 @@ export const Credentials = Type.Object(
 
 const RefreshToken = Type.Object(
   { refreshToken: Type.String({ minLength: 1, maxLength: 128 }) },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ refreshToken: '0b7e...' }] },
 );
 
 const Tokens = Type.Object(

@@ -1,9 +1,11 @@
+import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { CouponDesk } from '../coupons/coupon-desk.ts';
 import { couponIn } from '../offers/offer.ts';
 import type { Auth } from '../plugins/auth.ts';
+import { nightIn } from '../source-systems/source-night.ts';
 import { offerIn, type SourceOffers } from '../source-systems/source-offers.ts';
 import { Id, idIn } from './source-schemas.ts';
 
@@ -24,7 +26,7 @@ const Issue = Type.Object(
       ),
     ),
     expiredAt: Type.Optional(
-      orNull(Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}([T ][0-9:.]+(Z|[+-]\\d{2}:\\d{2})?)?$' })),
+      orNull(Type.String({ maxLength: 40, description: 'ISO 8601, a blank in place of `T` too' })),
     ),
   },
   {
@@ -69,13 +71,15 @@ export function sourceCouponRoutes(app: FastifyInstance, { auth, sources, coupon
           202: Issued,
           ...problems(
             ...(['bad-request', 'entry-required', 'entry-bound', 'entry-wrong-room'] as const),
-            ...(['unknown-offer', 'coupon-closed', 'not-ready', 'unavailable'] as const),
+            ...(['unknown-offer', 'coupon-closed', 'limit-reached', 'not-ready', 'unavailable'] as const),
           ),
         },
       },
     },
     async (request, reply) => {
-      const { userId, couponId } = request.body;
+      const { userId, couponId, expiredAt } = request.body;
+      if (typeof expiredAt === 'string' && nightIn(expiredAt.replace(' ', 'T')) === undefined)
+        throw new AppError('bad-request', { detail: 'expiredAt is a date' });
       const outcome = await coupons.issue({
         offer: couponIn(offerIn(request)),
         memberId: `source:${userId}`,

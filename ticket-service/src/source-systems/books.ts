@@ -59,7 +59,8 @@ export class Books {
 
   /**
    * COMPLETED, or PAYING while it is not known whether the payment went through: it is then settled by itself.
-   * Else throws what stood in the way, and nothing is left: 409 `taken`, 402 `payment-declined`, 503.
+   * Else throws what stood in the way, and nothing is left: 409 `taken`, 402 `payment-declined`, 503. That a hold ran
+   * out between the two steps is 503, too: the caller knows of no hold, and may ask again.
    */
   async book({ offer, memberId, entry, ...words }: BookWish): Promise<BookedBook> {
     const { desk, saga } = this.#parts;
@@ -84,10 +85,9 @@ export class Books {
         throw new AppError('payment-declined');
       case 'hold-expired':
       case 'hold-lost':
-        await this.#forget(book);
-        throw new AppError(outcome.kind);
       case 'wrong-state':
-        throw new AppError('wrong-state', { members: { state: outcome.state } });
+        await this.#forget(book);
+        throw new AppError('unavailable', { retryAfterSeconds: 1 });
       default:
         return outcome satisfies never;
     }

@@ -219,6 +219,9 @@ it('every documented answer really occurs, and none that is not documented', asy
   for (const couponId of [104, 'x', 999]) await couponed({ userId: 1, couponId });
   for (const headers of [{}, elses, { 'x-ropeline-entry': first['x-ropeline-entry'] }])
     await couponed({ userId: 1, couponId: 104 }, headers);
+  await change(104, { perEntry: 1 });
+  await couponed({ userId: 2, couponId: 104 });
+  await change(104, { perEntry: null });
   for (const which of ['all', 'top5']) await ask(`GET /api/test/performance/musicals/${which}`);
   for (const which of ['db', 'cached'])
     for (const id of [1, 'x', 999])

@@ -24,8 +24,10 @@ test('offers are listed and shown', async () => {
     capacity: 1_000,
     price: { minor: 50_000, currency: 'KRW' },
     rooms: ['demo'],
+    stockRoom: 'demo',
     perEntry: 4,
     perMember: null,
+    nights: null,
   };
   expect((await call(running, '/api/offers')).body).toEqual({ offers: [offer] });
   expect((await call(running, '/api/offers/1')).body).toEqual(offer);

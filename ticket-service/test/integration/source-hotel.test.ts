@@ -156,6 +156,26 @@ it('makes a room and its number in one step: when it fails between the two, neit
   expect(await offers()).toBe(before + 1);
 });
 
+it('leaves nothing behind when the hold runs out between its two steps, and says to come back', async () => {
+  const { shop, post } = await openHotel({ HOLD_SECONDS: '1' });
+  const holding = cleanedUp(await shop.pool.connect(), async (client) => {
+    await client.query('rollback');
+    client.release();
+  });
+  await holding.query('begin; lock table source_books in exclusive mode');
+  const booked = post('/books', stay(7, 20300101, 20300103));
+  const waiting = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+    and query like 'insert into source_books%' and query_start < now() - interval '1500 ms'`;
+  await until(async () => (await shop.pool.query(waiting)).rowCount === 1);
+  await holding.query('rollback');
+  const answer = await booked;
+  expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  expect(answer.headers.get('retry-after')).toBe('1');
+  const { rows } = await shop.pool.query('select count(*)::int as books from source_books');
+  expect(rows).toEqual([{ books: 0 }]);
+  expect(await shop.charges()).toMatchObject({ paid: 0 });
+});
+
 it('refuses what is no room, no stay and no book', async () => {
   const { shop, post, get, remove } = await openHotel();
   for (const wrong of [
