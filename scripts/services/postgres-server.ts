@@ -42,8 +42,9 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     port,
     pid: child.process.pid as number,
     // SIGINT is Postgres' fast shutdown: sessions are ended, files are synced.
-    stop: () => stopChild(child.process, 'SIGINT', 10_000),
-    kill: () => stopChild(child.process, 'SIGQUIT'),
+    stop: () => stopChild(child.process, 'SIGINT', 60_000),
+    // Killed any harder it would leave sessions, and the memory that they share, in the way of the next one.
+    kill: () => stopChild(child.process, 'SIGQUIT', 60_000),
     exited,
   };
 }
@@ -120,7 +121,7 @@ function initialise(native: string, data: string, runner: Unprivileged): void {
 }
 
 async function untilAnswering(port: number, child: Child): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!(await postgresAnswers(port))) {
     if (child.process.exitCode !== null) throw new Error(`Postgres did not start:\n${child.tail()}`);
     if (Date.now() > deadline) throw new Error(`Postgres did not answer:\n${child.tail()}`);

@@ -94,7 +94,7 @@ test('a callback comes before the answer of its charge when the answer takes its
 test('told to, it sends callbacks twice and out of order, or never', async () => {
   const listener = await startListener();
   const service = await start(listener.url);
-  await behave(service, { callbackDelayMs: 300, callbackDuplicateShare: 1 });
+  await behave(service, { callbackDelayMs: 1_500, callbackDuplicateShare: 1 });
   const references = Array.from({ length: 20 }, (_, at) => `r${at}`);
   for (const reference of references) await charge(service, reference);
   await until(() => listener.heard.length === 40);

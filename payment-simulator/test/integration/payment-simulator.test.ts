@@ -41,6 +41,13 @@ const behave = (service: SpawnedService, behaviour: unknown) =>
   call(`${service.url}/behaviour`, 'PATCH', behaviour);
 const ledger = (service: SpawnedService) => call(`${service.url}/ledger`, 'GET');
 
+/** How many charges of each fate were drawn: an answer that never comes does not tell that its charge arrived. */
+async function drawn(service: SpawnedService): Promise<Readonly<Record<string, number>>> {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const lines = text.matchAll(/payment_simulator_charges_total\{fate="([\w-]+)"\} (\d+)/g);
+  return Object.fromEntries([...lines].map(([, fate = '', count]) => [fate, Number(count)]));
+}
+
 describe('a charge', () => {
   test('is made once per reference, however often and however much at once it is sent', async () => {
     const service = await start();
@@ -150,11 +157,16 @@ describe('told to misbehave, it', () => {
     const service = await start();
     await behave(service, { hangShare: 1 });
     const references = Array.from({ length: 12 }, (_, at) => `h${at}`);
-    const outcomes = await Promise.allSettled(
-      references.map((reference) => charge(service, reference, 5_000, AbortSignal.timeout(500))),
+    const patience = new AbortController();
+    const outcomes = Promise.allSettled(
+      references.map((reference) => charge(service, reference, 5_000, patience.signal)),
     );
-    expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
-    const { paid } = (await ledger(service)).body as { paid: number };
+    const paid = await until(async () => {
+      const { 'hang-paid': made = 0, 'hang-lost': lost = 0 } = await drawn(service);
+      return made + lost === 12 && (await ledger(service)).body['paid'] === made && made;
+    });
+    patience.abort();
+    expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true);
     expect(paid).toBeGreaterThan(0);
     expect(paid).toBeLessThan(12);
     await behave(service, { hangShare: 0 });
@@ -177,11 +189,14 @@ describe('told to misbehave, it', () => {
 
   test('charges after its caller has given up; whoever came first meanwhile has decided', async () => {
     const service = await start();
-    await behave(service, { lateShare: 1, lateMs: 2_000 });
+    await behave(service, { lateShare: 1, lateMs: 5_000 });
+    const patience = new AbortController();
     const gaveUp = Promise.allSettled(
-      ['a', 'b'].map((reference) => charge(service, reference, 5_000, AbortSignal.timeout(100))),
+      ['a', 'b'].map((reference) => charge(service, reference, 5_000, patience.signal)),
     );
     const late = charge(service, 'b');
+    await until(async () => (await drawn(service))['late-paid'] === 3);
+    patience.abort();
     expect((await gaveUp).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect((await find(service, 'a')).status).toBe(404);
     await behave(service, { lateShare: 0, declineShare: 1 });

@@ -52,11 +52,15 @@ describe('the keys of entry tokens', () => {
     gateway.answer.json = { keys: [...second.jwks.keys, ...first.jwks.keys] };
     await until(async () => (await keys.verify(await entryToken(second))) !== undefined);
     expect(await keys.verify(await entryToken(first))).toBeDefined();
+    keys.stop();
 
+    const calm = keysOf(gateway, 3_600_000);
+    calm.start();
+    await until(() => calm.ready);
     const before = gateway.seen.length;
     const forged = await entryToken(await newSigner());
-    await Promise.all(Array.from({ length: 50 }, () => keys.verify(forged)));
-    expect(gateway.seen.length - before).toBeLessThanOrEqual(1);
+    await Promise.all(Array.from({ length: 50 }, () => calm.verify(forged)));
+    expect(gateway.seen.length).toBe(before);
   });
 
   test('are not asked for when a token is forged in the name of a key that is known', async () => {

@@ -1,10 +1,9 @@
-import { createLog } from '@ropeline/core/log.ts';
-import { connectRedis, type Redis, untilReady } from '@ropeline/core/redis/connect.ts';
+import type { Redis } from '@ropeline/core/redis/connect.ts';
 import { expect, it } from 'vitest';
-import { cleanedUp } from '../../../testing/scope.ts';
 import { type SpawnedService, spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { openShop, type Shop } from '../support/shop.ts';
+import { backlogOf, openStockRedis } from '../support/stock-redis.ts';
 
 const insertHall = `
   with offer as (
@@ -25,23 +24,15 @@ type Running = {
 };
 
 async function openWithWorkers(): Promise<Running> {
-  const shop = await openShop({ HOLD_SECONDS: '600' });
+  const shop = await openShop({ HOLD_SECONDS: '3600', PAYMENT_TIMEOUT_MS: '2000' });
   await shop.pool.query(insertHall);
   await until(async () => 'available' in (await shop.stock(21)) && 'available' in (await shop.stock(22)));
   const workers = await spawnService('workers/src/main.ts', 'WORKERS_PORT', {
     TICKET_REDIS_URL: shop.running.redisUrl,
     DATABASE_URL: shop.running.databaseUrl,
   });
-  const redis = cleanedUp(
-    connectRedis(shop.running.redisUrl, { name: 'test', log: createLog('test', 'silent') }),
-    (it) => it.disconnect(),
-  );
-  await untilReady(redis);
-  const persisted = () =>
-    until(async () => {
-      const outboxes = [0, 1, 2, 3].map((at) => redis.xlen(`ropeline:{stock:${at}}:outbox`));
-      return (await Promise.all(outboxes)).every((length) => length === 0);
-    });
+  const redis = await openStockRedis(shop.running.redisUrl);
+  const persisted = () => until(async () => (await backlogOf(redis)) === 0);
   return { shop, redis, workers, persisted };
 }
 
@@ -87,7 +78,7 @@ it('an emptied Redis is built anew: nothing paid is lost, nothing is sold twice,
   await persisted();
   const { rows } = await shop.pool.query('select count(*)::int as letters from dead_letters');
   expect(rows).toEqual([{ letters: 0 }]);
-}, 40_000);
+});
 
 it('a payment under way when Redis was lost is settled', async () => {
   const { shop, redis, persisted } = await openWithWorkers();
@@ -103,10 +94,9 @@ it('a payment under way when Redis was lost is settled', async () => {
     const { body: now } = await shop.get(token, `/api/orders/${body['orderId']}`);
     return now['state'] === 'COMPLETED';
   });
-  await until(async () => (await shop.stock(11))['sold'] === 2);
-  expect(await shop.stock(11)).toEqual({ capacity: 3, held: 0, sold: 2, available: 1 });
+  await expect.poll(() => shop.stock(11)).toEqual({ capacity: 3, held: 0, sold: 2, available: 1 });
   expect(await shop.charges()).toMatchObject({ paid: 1, refunded: 0 });
-}, 40_000);
+});
 
 it('an order that had not reached Postgres is void, says so, and its units are sold again', async () => {
   const { shop, redis, workers } = await openWithWorkers();
@@ -126,7 +116,7 @@ it('an order that had not reached Postgres is void, says so, and its units are s
   }
   expect((await shop.order(two, { offerId: 11, quantity: 3 })).status).toBe(201);
   expect((await shop.get(one, '/api/orders')).body).toEqual({ orders: [] });
-}, 40_000);
+});
 
 it('an older file under Redis is noticed and built over', async () => {
   const { shop, redis, persisted } = await openWithWorkers();
@@ -145,4 +135,4 @@ it('an older file under Redis is noticed and built over', async () => {
     const answer = await shop.order(token, { offerId: 11, quantity: 1 });
     return answer.body['code'] === 'sold-out';
   });
-}, 40_000);
+});

@@ -41,7 +41,7 @@ it('tells an order again whose outbox entry was lost on the way', async () => {
   expect((await shop.pay(token, lost)).status).toBe(200);
   await until(async () => (await stored(site, lost)) === 'COMPLETED');
   expect(await findings(site, 'differs')).toBe(0);
-}, 40_000);
+});
 
 it('puts an open order back that Redis has lost, so that it can be paid, or expires', async () => {
   const site = await open();
@@ -62,13 +62,8 @@ it('puts an open order back that Redis has lost, so that it can be paid, or expi
   await until(async () => (await findings(site, 'restored')) === 2);
   expect((await shop.pay(token, paid)).status).toBe(200);
   await until(async () => (await stored(site, expired)) === 'EXPIRED');
-  const isRight = async () => {
-    const { held, sold } = await shop.stock(11);
-    return held === 0 && sold === 1;
-  };
-  await until(isRight);
-  expect(await shop.stock(11)).toEqual({ capacity: 3, held: 0, sold: 1, available: 2 });
-}, 40_000);
+  await expect.poll(() => shop.stock(11)).toEqual({ capacity: 3, held: 0, sold: 1, available: 2 });
+});
 
 it('changes nothing where nobody can say who is right, but says so', async () => {
   const site = await open();
@@ -104,7 +99,7 @@ it('finds nothing in a shop where all is well and much goes on', async () => {
   expect(passes).toBe(3);
   for (const finding of ['told', 'restored', 'capacity', 'differs'])
     expect(await findings(site, finding)).toBe(0);
-}, 60_000);
+});
 
 type Change = { readonly at: KillPoint; readonly to: number; readonly ends: number };
 
@@ -163,9 +158,8 @@ it('a service killed at any point of a change of capacity leaves one that is fin
       throw new Error(at.name, { cause });
     });
   }
-  await until(async () => (await shop.stock(id))['available'] === 6);
-  expect(await shop.stock(id)).toMatchObject({ capacity: 6, held: 0, sold: 0 });
-}, 60_000);
+  await expect.poll(() => shop.stock(id)).toMatchObject({ capacity: 6, held: 0, sold: 0, available: 6 });
+});
 
 it('a service killed while it moves units between shards loses none and doubles none', async () => {
   const site = await open();
@@ -191,13 +185,14 @@ it('a service killed while it moves units between shards loses none and doubles 
         [0, 1, 2, 3].map((partition) => redis.hlen(stockKeys(partition).transfers)),
       );
       return under.every((transfers) => transfers === 0);
-    }, 15_000);
-    await until(async () => (await shop.stock(41))['available'] === 4);
-    expect(await shop.stock(41), at).toEqual({ capacity: 4, held: 0, sold: 0, available: 4 });
+    });
+    await expect
+      .poll(() => shop.stock(41), { message: at })
+      .toEqual({ capacity: 4, held: 0, sold: 0, available: 4 });
   }
   const orders = await Promise.all([0, 1, 2].map(() => shop.order(token, { offerId: 41, quantity: 2 })));
   expect(orders.map(({ status }) => status).sort()).toEqual([201, 201, 409]);
-}, 90_000);
+});
 
 it('an offer whose host died before it had units gets them', async () => {
   const site = await open();
@@ -224,5 +219,5 @@ it('an offer whose host died before it had units gets them', async () => {
   const { rows } = await shop.pool.query<{ offer_id: number }>(
     `select offer_id from offers where title = 'Left'`,
   );
-  await until(async () => (await shop.stock(rows[0]?.offer_id))['available'] === 7, 15_000);
-}, 40_000);
+  await until(async () => (await shop.stock(rows[0]?.offer_id))['available'] === 7);
+});

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../../../testing/until.ts';
 import { bearer, call, logIn } from '../support/http.ts';
 import { type RunningService, startService } from '../support/start-service.ts';
 
 let running: RunningService;
 beforeAll(async () => {
-  running = await startService();
+  running = await startService({ env: { PASSWORD_PARALLELISM: '2' } });
 });
 afterAll(() => running.stop());
 
@@ -47,8 +48,13 @@ describe('log-in', () => {
   });
 
   test('does not let parallel guesses past the limit', async () => {
-    const guesses = Array.from({ length: 60 }, (_, at) => enter('testuser5', `guess${at}`));
-    const statuses = (await Promise.all(guesses)).map(({ status }) => status);
+    const guesses = Array.from({ length: 60 }, (_, at) =>
+      until(async () => {
+        const { status } = await enter('testuser5', `guess${at}`);
+        return status !== 503 && status;
+      }),
+    );
+    const statuses = await Promise.all(guesses);
     const tried = statuses.filter((status) => status === 401).length;
     expect(tried).toBeGreaterThanOrEqual(10);
     // Two are checked at once: one more may have begun when the tenth proved wrong.
@@ -67,7 +73,7 @@ describe('log-in', () => {
     const served = crowd.filter(({ status }) => status === 200);
     const refused = crowd.filter(({ status }) => status === 503);
     expect(served.length + refused.length).toBe(400);
-    expect(served.length).toBeGreaterThanOrEqual(20);
+    expect(served.length).toBeGreaterThan(0);
     expect(refused.length).toBeGreaterThan(0);
     for (const { body, headers } of refused) {
       expect(body['code']).toBe('busy');

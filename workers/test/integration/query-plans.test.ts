@@ -1,5 +1,4 @@
 import { consumeEvents, eventLags } from '@ropeline/core/events/consume-events.ts';
-import { createLog } from '@ropeline/core/log.ts';
 import { connectPostgres } from '@ropeline/core/postgres/connect.ts';
 import { countDeadLetters, listDeadLetters } from '@ropeline/core/postgres/dead-letters.ts';
 import { expect, it } from 'vitest';
@@ -16,7 +15,9 @@ import { anOrder, moved, silentLog } from '../support/orders.ts';
 it('no statement of the workers reads a table that grows from end to end', async () => {
   const url = await migratedDatabase();
   const open = () =>
-    cleanedUp(connectPostgres(url, { name: 'test', log: createLog('test', 'silent') }), (it) => it.end());
+    cleanedUp(connectPostgres(url, { name: 'test', log: silentLog, statementTimeoutMs: 120_000 }), (it) =>
+      it.end(),
+    );
   const filled = open();
   await fillTables(filled);
   const pool = open();
@@ -54,4 +55,4 @@ it('no statement of the workers reads a table that grows from end to end', async
   expect(
     await wholeReads(filled, [{ text: `select 1 from orders where amount_minor = 7`, values: [] }]),
   ).toHaveLength(1);
-}, 60_000);
+});

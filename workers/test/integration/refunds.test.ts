@@ -60,8 +60,11 @@ test('a refund that cannot be made now is noted with its reason and tried later'
      values ($1, 1, 'refund-due', 'r1', 100, 'KRW')`,
     [order.orderId],
   );
+  const before = new Date();
   await payRefunds({ pool, provider, metrics: createMetrics(), log: silentLog });
-  const { rows } = await pool.query('select state, tries, error, next_try_at > now() as later from payments');
+  const { rows } = await pool.query('select state, tries, error, next_try_at > $1 as later from payments', [
+    before,
+  ]);
   expect(rows).toMatchObject([{ state: 'refund-due', tries: 1, later: true }]);
   expect(rows[0].error).toContain('unknown');
 });
