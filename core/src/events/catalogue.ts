@@ -7,7 +7,7 @@ import { OrderRecord, type orderStates } from '../stock/order-record.ts';
  *
  * An event's id is what changed and its version: `order:<id>:<version>`. The correlation id is the order's, or
  * `offer:<id>` for what concerns no order: it stands in every event, outbox entry and log line of the same matter. A
- * range job carries a range of entries and so their ids.
+ * range job, which is of many matters, has one of its own (`rangeCorrelationId`).
  */
 const Minor = Type.Integer({ minimum: 0, description: 'Minor units of the currency' });
 const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217' });

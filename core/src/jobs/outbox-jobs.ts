@@ -13,8 +13,19 @@ export const OutboxRangeJob = Type.Object({
   first: Type.String({ pattern: '^\\d+-\\d+$' }),
   last: Type.String({ pattern: '^\\d+-\\d+$' }),
   entries: Type.Integer({ minimum: 1 }),
+  /** {@link rangeCorrelationId}; missing in jobs of older relays. */
+  correlationId: Type.Optional(Type.String()),
 });
 export type OutboxRangeJob = Static<typeof OutboxRangeJob>;
+
+/**
+ * In every log line about a range, of the relay and of the processor. By its first entry: each life of the stock
+ * numbers its ranges anew, while ids of a stream go on. Its entries have the correlation ids of their orders.
+ */
+export const rangeCorrelationId = ({
+  partition,
+  first,
+}: Pick<OutboxRangeJob, 'partition' | 'first'>): string => `range:${partition}:${first}`;
 
 export const outboxQueueName = (partition: number): string => `outbox-${partition}`;
 

@@ -39,9 +39,12 @@ export type Site = {
   readonly age: (orderId: string) => Promise<void>;
 };
 
-export async function openSite(env: Record<string, string> = {}): Promise<Site> {
+export async function openSite(
+  env: Record<string, string> = {},
+  options: { readonly databaseUrl?: string } = {},
+): Promise<Site> {
   const secret = randomBytes(32).toString('hex');
-  const shop = await openShop({ MEMBER_SECRET: secret, HOLD_SECONDS: '3600', ...env });
+  const shop = await openShop({ MEMBER_SECRET: secret, HOLD_SECONDS: '3600', ...env }, options);
   const { redisUrl, databaseUrl, config } = shop.running;
   const redis = await openStockRedis(redisUrl);
   const tapped = async (url: string): Promise<Tap> => cleanedUp(await startTap(url), (it) => it.stop());

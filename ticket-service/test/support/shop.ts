@@ -48,6 +48,8 @@ type Options = {
   readonly sourceSystems?: boolean;
   /** A stock Redis that runs already. */
   readonly redisUrl?: string;
+  /** An empty database that is there already. */
+  readonly databaseUrl?: string;
   /** The provider calls the shop back, signed with {@link callbackSecret}. */
   readonly callbacks?: boolean;
   /** By which address the service reaches its database. */
@@ -76,8 +78,10 @@ export async function openShop(
       ...(callbacks ? { PAYMENT_CALLBACK_URL: callbackUrl, ...secret } : {}),
     });
   let payments = await startPayments();
-  const databaseUrl = await freshDatabase();
+  const databaseUrl = options.databaseUrl ?? (await freshDatabase());
   const pool = cleanedUp(new pg.Pool({ connectionString: databaseUrl, max: 2 }), (it) => it.end());
+  // A connection may be lost while nobody uses it.
+  pool.on('error', () => undefined);
   await runMigrations(databaseUrl, createLog('test', 'error'));
   await pool.query(insertOffers);
   const running = cleanedUp(

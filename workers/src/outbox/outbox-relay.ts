@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type OutboxRangeJob, outboxJobOptions } from '@ropeline/core/jobs/outbox-jobs.ts';
+import {
+  type OutboxRangeJob,
+  outboxJobOptions,
+  rangeCorrelationId,
+} from '@ropeline/core/jobs/outbox-jobs.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Redis } from '@ropeline/core/redis/connect.ts';
 import { cutRange } from '@ropeline/core/stock/outbox.ts';
@@ -34,6 +38,8 @@ export class OutboxRelay {
   /** Number and last stream id of the last range handed on. */
   #handedOn = 0;
   #last = '0-0';
+  /** Of the range that was cut and is not handed on yet. */
+  #inHand: string | undefined;
 
   constructor(options: Options) {
     this.#options = options;
@@ -56,7 +62,9 @@ export class OutboxRelay {
         failing = false;
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
-        if (!failing) log.warn({ partition, err: error }, 'outbox relay failed and is tried again');
+        const correlationId = this.#inHand;
+        if (!failing)
+          log.warn({ correlationId, partition, err: error }, 'outbox relay failed and is tried again');
         failing = true;
         await this.#pause(pauseMs);
         await stock.reopen().catch(() => false);
@@ -68,11 +76,15 @@ export class OutboxRelay {
   }
 
   async #step(): Promise<void> {
-    const { stock, partition, queue, chunkEntries } = this.#options;
+    const { stock, partition, queue, chunkEntries, log } = this.#options;
+    this.#inHand = undefined;
     if ((await queue.count()) >= mostAhead) return this.#pause(lingerMs);
     const range = await cutRange(stock, partition, this.#handedOn, chunkEntries);
     if (range === undefined) return this.#waitForEntries();
-    await queue.add('range', range, outboxJobOptions);
+    const correlationId = rangeCorrelationId(range);
+    this.#inHand = correlationId;
+    await queue.add('range', { ...range, correlationId }, outboxJobOptions);
+    log.debug({ correlationId, entries: range.entries }, 'range handed on');
     this.#handedOn = range.range;
     this.#last = range.last;
     if (range.entries < chunkEntries) await this.#waitForEntries();

@@ -3,6 +3,7 @@ import {
   OutboxRangeJob,
   outboxQueueName,
   outboxRetryDelayMs,
+  rangeCorrelationId,
 } from '@ropeline/core/jobs/outbox-jobs.ts';
 import type { Logger } from '@ropeline/core/log.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
@@ -63,14 +64,16 @@ export async function startPartition(options: Options): Promise<PartitionPipelin
   queue.on('error', onError);
   worker.on('error', onError);
   let lastFailure = '';
-  worker.on('failed', (_job, error) => {
+  worker.on('failed', (job, error) => {
     metrics.retries.inc();
+    const correlationId = job === undefined ? undefined : rangeCorrelationId(job.data);
     if (error.message !== lastFailure)
-      log.warn({ partition, err: error }, 'range not persisted, tried again');
+      log.warn({ correlationId, partition, err: error }, 'range not persisted, tried again');
     lastFailure = error.message;
   });
-  worker.on('completed', () => {
-    if (lastFailure !== '') log.info({ partition }, 'ranges are persisted again');
+  worker.on('completed', ({ data }) => {
+    const correlationId = rangeCorrelationId(data);
+    if (lastFailure !== '') log.info({ correlationId, partition }, 'ranges are persisted again');
     lastFailure = '';
   });
   await queue.setGlobalConcurrency(1);

@@ -1,5 +1,5 @@
 import { decodeOutboxEntry, type OutboxEntry } from '@ropeline/core/jobs/outbox-entry.ts';
-import type { OutboxRangeJob } from '@ropeline/core/jobs/outbox-jobs.ts';
+import { type OutboxRangeJob, rangeCorrelationId } from '@ropeline/core/jobs/outbox-jobs.ts';
 import {
   after,
   compareStreamIds,
@@ -34,6 +34,7 @@ type Deps = {
 export async function persistRange(deps: Deps, range: OutboxRangeJob): Promise<void> {
   const { stock, pool, metrics, log, chunkEntries } = deps;
   const { partition } = range;
+  const ofRange = rangeCorrelationId(range);
   const last = parseStreamId(range.last);
   let from = earlier(parseStreamId(range.first), after(await readWatermark(pool, partition)));
   const { epoch } = stock;
@@ -52,7 +53,8 @@ export async function persistRange(deps: Deps, range: OutboxRangeJob): Promise<v
     metrics.rows.inc(rows);
     metrics.refused.inc(letters);
     for (const [correlationId, error] of refused)
-      log.warn({ correlationId, error }, 'order refused by Postgres: a dead letter');
+      log.warn({ correlationId, range: ofRange, error }, 'order refused by Postgres: a dead letter');
+    log.debug({ correlationId: ofRange, entries: entries.length, rows, letters }, 'range persisted');
     await forgetPersisted(stock, partition, over);
     from = after(end);
     if (entries.length < chunkEntries) break;
