@@ -11,7 +11,7 @@ export type FleetOptions = {
 };
 
 /** Until when, after the beginning of the stop, each rank may take: 8 s in all are promised. */
-const stopDeadlinesMs = [3_000, 4_300, 5_300, 5_800, 7_300];
+export const stopDeadlinesMs = [3_000, 4_300, 5_300, 5_800, 7_300];
 
 /**
  * All programs of the installation with the order in which they stop: by rank, 0 first (who takes requests), the

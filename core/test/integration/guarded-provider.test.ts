@@ -31,7 +31,8 @@ it('stops asking a provider that fails, says so at once, and tries again after a
   const provider = cleanedUp(
     guardedProvider(httpProvider({ url: simulator.url }), {
       leastCalls: 3,
-      openMs: 300,
+      // Long enough to find it open.
+      openMs: 5_000,
       onChange: (state) => states.push(state),
     }),
     (it) => it.close(),

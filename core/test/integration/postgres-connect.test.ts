@@ -26,7 +26,7 @@ it('does not let a process that froze within a transaction keep its locks', asyn
   });
   stuck.catch(() => undefined);
   await locked;
-  const tries = 5;
+  const tries = 40;
   for (let at = 1; at <= tries; at += 1) {
     const taken = await inTransaction(other, (client) =>
       client.query('select pg_advisory_xact_lock(4711)'),

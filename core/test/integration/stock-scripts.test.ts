@@ -163,8 +163,8 @@ it('repeats every move without effect', async () => {
 it('never cancels by wish, nor expires, what is being paid', async () => {
   const { stock } = test;
   await prepare(stock, 1, 1);
-  const orderId = await taken(stock, { holdMs: 30 });
-  await begin(stock, orderId);
+  const orderId = await taken(stock, { holdMs: 5_000 });
+  expect(await begin(stock, orderId)).toBe(1);
   const holdUntil = (await readOrder(stock, orderId))?.holdUntil ?? 0;
   await until(() => Date.now() > holdUntil + 5);
   expect(await cancel(stock, orderId)).toBe(4);
@@ -179,7 +179,9 @@ it('expires a hold by Redis time, once, and lets nobody pay for it', async () =>
   const orderId = await taken(stock, { holdMs: 1 });
   const standing = await taken(stock);
   expect(await expire(stock, standing)).toBe(2);
-  await until(async () => (await begin(stock, orderId)) === 3);
+  const holdUntil = (await readOrder(stock, orderId))?.holdUntil ?? 0;
+  await until(() => Date.now() > holdUntil + 5);
+  expect(await begin(stock, orderId)).toBe(3);
   expect(await Promise.all([expireDue(stock, 0, 10), expireDue(stock, 0, 10)])).toContain(1);
   expect((await readOrder(stock, orderId))?.state).toBe('EXPIRED');
   expect(await begin(stock, orderId)).toBe(4);

@@ -79,7 +79,10 @@ test('keys rotate while a gateway runs: what was signed before holds, what comes
   expect(await kids()).toEqual([kidOf(newEntry), kidOf(oldEntry)]);
   expect([await reaches(oldEntry), await reaches(newEntry)]).toEqual([200, 200]);
 
-  const moved = (await call<Status>('GET', 'rooms/held/status', oldTicket)).body;
+  const moved = await until(async () => {
+    const { body } = await call<Status>('GET', 'rooms/held/status', oldTicket);
+    return body.place !== undefined && body;
+  });
   expect(moved).toMatchObject({ visitor, position: 1, state: 'waiting' });
   expect(secretOf(moved.place)).not.toBe(secretOf(oldTicket));
   expect((await call<Status>('GET', 'rooms/held/status', moved.place)).body.place).toBeUndefined();
@@ -87,10 +90,11 @@ test('keys rotate while a gateway runs: what was signed before holds, what comes
   await rotate(files, '--retire');
   await until(async () => (await kids()).length === 1);
   expect([await reaches(oldEntry), await reaches(newEntry)]).toEqual([401, 200]);
-  expect(await call('GET', 'rooms/held/status', oldTicket)).toMatchObject({
-    code: 401,
-    body: { code: 'bad-ticket' },
+  const refused = await until(async () => {
+    const answer = await call('GET', 'rooms/held/status', oldTicket);
+    return answer.code !== 200 && answer;
   });
+  expect(refused).toMatchObject({ code: 401, body: { code: 'bad-ticket' } });
   expect((await call<Status>('GET', 'rooms/held/status', moved.place)).body).toMatchObject({
     visitor,
     position: 1,

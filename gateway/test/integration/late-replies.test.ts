@@ -9,6 +9,7 @@ import { defaultRules, mergeRules, type RoomRules } from '../../src/queue/rules.
 import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { createRoom, noMetrics, type OpenRooms, openRooms } from '../support/open-rooms.ts';
 import { openEngine } from '../support/queue-observer.ts';
+import { privateRedis } from '../support/start-gateway.ts';
 
 // Replies and the broadcast come over two connections: which of two things that happened in order at Redis is heard
 // first is chance. Here the reply is held back until the later event has been heard.
@@ -20,7 +21,8 @@ type Bench = { readonly open: OpenRooms; readonly room: LiveRoom; readonly visit
 
 async function bench(rules: unknown): Promise<Bench> {
   const made = { heard: 0, visits: new Visits(new PlaceTickets([secret])) };
-  const open = await openRooms(inject('redisUrl'), () => ({
+  // Gateways of other tests would serve the room, too.
+  const open = await openRooms(await privateRedis(), () => ({
     ...noMetrics,
     heard: (event) => {
       if (event === 'admitted') made.heard += 1;

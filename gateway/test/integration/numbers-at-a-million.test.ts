@@ -28,7 +28,7 @@ async function fill(
   for (let from = 0; from < places.length; from += 5_000) {
     const bite = places.slice(from, from + 5_000).flatMap(({ id, score }) => [score, id]);
     calls.push(redis.zadd(key, ...bite));
-    if (calls.length % 20 === 0) await Promise.all(calls);
+    if (calls.length % 4 === 0) await Promise.all(calls);
   }
   await Promise.all(calls);
 }

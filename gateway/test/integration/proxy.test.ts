@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { freePort } from '../../../scripts/services/free-port.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { rawClient, request } from '../support/raw-client.ts';
@@ -111,15 +112,10 @@ test('keeps the connection of answers without a body usable: HEAD, 204, 304, and
 });
 
 test('answers 502 where nobody listens, and where the upstream talks no HTTP', async () => {
-  const closedPort = await new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-  const proxy = await proxyTo(closedPort);
+  const proxy = await proxyTo(await freePort());
   const refused = await fetch(proxy.url, { method: 'POST', body: 'x' });
   expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([502, 'bad-gateway']);
+  await until(() => proxy.outcomes.length === 1);
   expect(proxy.outcomes).toMatchObject([{ status: undefined, result: 'failed' }]);
 
   const babble = cleanedUp(
@@ -137,8 +133,8 @@ test('answers 504 to an upstream that does not answer in time', async () => {
   const proxy = await proxyTo(port, { headersTimeoutMs: 300 });
   const answer = await fetch(proxy.url);
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([504, 'gateway-timeout']);
+  await until(() => proxy.outcomes.length === 1 && proxy.upstream.running === 0);
   expect(proxy.outcomes).toMatchObject([{ result: 'timeout' }]);
-  expect(proxy.upstream.running).toBe(0);
 });
 
 test('asks the upstream no more at once than it may, lets some wait, and refuses the rest with Retry-After', async () => {
@@ -165,7 +161,7 @@ test('asks the upstream no more at once than it may, lets some wait, and refuses
   const statuses = (await Promise.all(answers)).map((answer) => answer.status).sort();
   expect(statuses).toEqual([200, 200, 200, 200, 200, 503, 503, 503]);
   expect(most).toBe(3);
-  expect(proxy.upstream.running).toBe(0);
+  await until(() => proxy.upstream.running === 0);
 });
 
 test('refuses who waits too long, and forgets who left while waiting', async () => {
@@ -175,7 +171,7 @@ test('refuses who waits too long, and forgets who left while waiting', async () 
     asked += 1;
     answer = () => res.end('ok');
   });
-  const proxy = await proxyTo(port, { connections: 1, waiting: 10, waitMs: 400 });
+  const proxy = await proxyTo(port, { connections: 1, waiting: 10, waitMs: 5_000 });
   const first = fetch(proxy.url);
   await until(() => asked === 1);
   const leaver = await rawClient(proxy.port);
@@ -188,6 +184,7 @@ test('refuses who waits too long, and forgets who left while waiting', async () 
   answer();
   expect((await first).status).toBe(200);
   expect(asked).toBe(1);
+  await until(() => proxy.outcomes.length === 3);
   expect(proxy.outcomes.map(({ result }) => result).sort()).toEqual(['aborted', 'answered', 'refused']);
 });
 
@@ -222,7 +219,6 @@ test('ends the upstream’s request when its client leaves', async () => {
   client.send(request('GET', '/slow'));
   await until(() => asked === 1);
   client.socket.destroy();
-  await until(() => gone === 1);
+  await until(() => gone === 1 && proxy.outcomes.length === 1 && proxy.upstream.running === 0);
   expect(proxy.outcomes).toMatchObject([{ result: 'aborted' }]);
-  expect(proxy.upstream.running).toBe(0);
 });

@@ -8,7 +8,7 @@ import { type BareEngine, observe, openEngine } from '../support/queue-observer.
 import { newSeed, pick, randomFrom } from '../support/random.ts';
 
 const leastSteps = 8_000;
-const mostMs = 40_000;
+const mostMs = 120_000;
 const lanes = ['standard', 'priority'] as const;
 const weights = [1, 3] as const;
 const windowMs = 40;

@@ -7,6 +7,7 @@ import { statusOf } from '../../src/queue/numbers/numbers.ts';
 import { watch } from '../../src/queue/visitors/roster.ts';
 import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { createRoom, openRooms } from '../support/open-rooms.ts';
+import { privateRedis } from '../support/start-gateway.ts';
 
 const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two bytes']));
 
@@ -24,13 +25,6 @@ test('visitors of a busy room wait in the order in which they came and are admit
   await until(() => room.sketches[0]?.waiting === 20);
   expect(joined.map(({ visitor }) => statusOf(room, visitor).position)).toEqual(joined.map((_, i) => i + 1));
 
-  await open.engine.change(room.cursor, {
-    author: 'test',
-    action: 'patch',
-    reason: '',
-    expectedVersion: 0,
-    fields: [['admission.ratePerMinute', '1200']],
-  });
   const order: string[] = [];
   for (const { visitor } of joined) {
     watch(visitor, {
@@ -41,17 +35,22 @@ test('visitors of a busy room wait in the order in which they came and are admit
       sendAway: () => undefined,
     });
   }
+  await open.engine.change(room.cursor, {
+    author: 'test',
+    action: 'patch',
+    reason: '',
+    expectedVersion: 0,
+    fields: [['admission.ratePerMinute', '1200']],
+  });
   await until(() => order.length === 20);
   expect(order).toEqual(joined.map(({ visitor }) => visitor.id));
 });
 
 test('an idle room gives the turn at once, and the next ones wait when the bucket is empty', async () => {
   const open = await openRooms(inject('redisUrl'));
-  const room = await createRoom(open, uniqueRoom(), { admission: { ratePerMinute: 60 } });
-  await until(async () => {
-    const { pacer, now } = await open.engine.read(room.name, room.cursor.lanes);
-    return now - Number(pacer.get('filledAt')) > 1_050;
-  });
+  const room = await createRoom(open, uniqueRoom(), { admission: { ratePerMinute: 1 } });
+  // As after a minute in which nobody came; the next token comes a minute later.
+  await open.redis.hincrby(room.cursor.keys.pacer, 'filledAt', -61_000);
   const first = await join(room);
   expect(first.visitor.state).toBe('admitted');
   const claimed = await visits.claim(room, first.visitor);
@@ -133,7 +132,7 @@ test('all held stops admission and keeps places; all sold ends the queue', async
 });
 
 test('an emptied Redis gives the old order back and the room its rules', async () => {
-  const open = await openRooms(inject('redisUrl'));
+  const open = await openRooms(await privateRedis());
   const room = await createRoom(open, uniqueRoom(), {
     admission: { ratePerMinute: 0 },
     queue: { maxWaiting: 7 },

@@ -62,7 +62,7 @@ test('three gateways at once admit in order, never too many and everybody once, 
   const joined = await joinAll(any, random);
   await until(async () => {
     const { admitted, lanes: queues } = await any().engine.read(room, lanes);
-    return admitted === 0 && queues.every(({ waiting }) => waiting === 0);
+    return admitted === 0 && queues.every(({ waiting }) => waiting === 0) && versions.size > 5;
   });
   isOver = true;
   await Promise.all([...ticking, changing, serving]);
@@ -132,19 +132,20 @@ async function serve(
   for (let next = 0; !isOver(); ) {
     for (; next < heard.length; next += 1) {
       for (const event of heard[next]?.events ?? []) {
-        if (event.type === 'admitted' && random() < 0.75) pending.push(use(event.visitor));
+        if (event.type === 'admitted' && random() < 0.75) pending.push(use(event));
       }
     }
     await delay(5);
   }
   await Promise.all(pending);
 
-  async function use(visitor: string): Promise<void> {
+  async function use({ visitor, claimBy }: { visitor: string; claimBy: number }): Promise<void> {
     const claims = await Promise.all(
       [any(), any()].map(({ engine, cursor }) => engine.claim(cursor, visitor)),
     );
     const sessions = claims.map((claim) => claim.claimed && [claim.turn, claim.deadline]);
-    expect(sessions[0]).toEqual(sessions[1]);
+    // Later one of them may have found the turn lapsed, or the session over.
+    if (Date.now() < claimBy) expect(sessions[0]).toEqual(sessions[1]);
     expect(claims.filter((claim) => claim.claimed && !claim.again).length).toBeLessThanOrEqual(1);
     const { engine, cursor } = any();
     if (random() < 0.6) await engine.leave(cursor, visitor, 'left');

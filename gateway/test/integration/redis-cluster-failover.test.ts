@@ -15,7 +15,8 @@ import { observe } from '../support/queue-observer.ts';
 const visits = new Visits(new PlaceTickets(['a secret of at least thirty-two bytes']));
 const windowSeconds = 600;
 const admission = { ratePerMinute: 1_200, burst: 0, capacity: 1_000 };
-const size = 60;
+/** Ten seconds' worth. */
+const size = 200;
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -63,6 +64,7 @@ test('a master that is killed and one that hangs take their rooms away until the
     });
     expect(other.rooms.map(({ link }) => link)).not.toContain('away');
     other.places.push(await join(other.rooms[0] as LiveRoom));
+    await cluster.promote(node);
     await until(() => rooms.every(({ link }) => link !== 'away'));
   }
   // It wakes up as a master of its own opinion.
@@ -104,7 +106,13 @@ type Crowd = {
 async function crowdOn(gateways: readonly OpenRooms[], node: ClusterNode): Promise<Crowd> {
   const since = Date.now();
   const name = await roomOn(node);
-  const rules = { admission, queue: { alwaysOn: true }, claim: { windowSeconds } };
+  const presence = { graceSeconds: 600, leaseSeconds: 600 };
+  const rules = {
+    admission: { ...admission, ratePerMinute: 0 },
+    queue: { alwaysOn: true },
+    claim: { windowSeconds },
+    presence,
+  };
   await createRoom(gateways[0] as OpenRooms, name, rules);
   const rooms = await Promise.all(gateways.map((gateway) => until(() => gateway.rooms.get(name))));
   const room = { ...(gateways[0] as OpenRooms), cursor: (rooms[0] as LiveRoom).cursor };
@@ -114,6 +122,10 @@ async function crowdOn(gateways: readonly OpenRooms[], node: ClusterNode): Promi
   const heard = listeners.map((listener) => listener.heard);
   const places: Joined[] = [];
   for (let i = 0; i < size; i += 1) places.push(await join(rooms[i % rooms.length] as LiveRoom));
+  // Not before: however long it took to gather, most of them still wait when the node goes.
+  const fields = [['admission.ratePerMinute', String(admission.ratePerMinute)]] as const;
+  const change = { author: 'test', action: 'patch', reason: '', expectedVersion: 0, fields };
+  await room.engine.change(room.cursor, change);
   await until(() => places.filter(({ visitor }) => visitor.state === 'admitted').length >= 3);
   return { node, rooms, places, heard, since };
 }

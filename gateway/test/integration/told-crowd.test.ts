@@ -45,9 +45,10 @@ test('a whole crowd hears of pauses, its turns and the end, each of it in the or
   for (const client of gone) expect(await client.closed).toMatchObject({ code: 4503 });
 
   for (const client of clients.slice(0, crowd / 2)) {
-    await until(() => states(client).at(-1) === 'sold-out');
-    const admitted = client.messages.filter(({ type }) => type === 'admitted');
-    expect(admitted).toHaveLength(1);
+    const turns = (): unknown[] => client.messages.filter(({ type }) => type === 'admitted');
+    // Of what is told in one go the room's state comes first.
+    await until(() => states(client).at(-1) === 'sold-out' && turns().length > 0);
+    expect(turns()).toHaveLength(1);
     const at = client.messages.findIndex(
       (message) => message.type === 'status' && message.state === 'admitted',
     );
@@ -62,7 +63,7 @@ test('a whole crowd hears of pauses, its turns and the end, each of it in the or
 test('a stopping gateway sends everybody away before it is done', async () => {
   const gateway = await startGateway({ rules: { admission: { ratePerMinute: 0 } } });
   const clients = await openCrowd(gateway);
-  await gateway.plane.drain(10_000);
+  await gateway.plane.drain(60_000);
   expect(gateway.plane.server.sockets).toBe(0);
   for (const client of clients) {
     const { code, reason } = await client.closed;
