@@ -1,21 +1,23 @@
 -- Needs the locals pacer, admitted, turns. Gives turns to `places` (visitor, score as text, visitor, ...) of a lane:
 -- opens the claim window and counts. A visitor's entry in `turns` is `turn:lapses:lane:score` and stays while the
--- turn, its session or a second chance lives. Each command goes once for all of them: a tick gives up to 500.
+-- turn, its session or a second chance lives. Each command goes once for all of them, and so does the line, for a tick
+-- gives up to 500: `h lane claimBy turn visitor score visitor score ...`, turns from `turn` on, `score,lapses` for who
+-- lapsed before.
 local function admit_all(places, lane, rules, now, lines)
-  local visitors, opened, records = {}, {}, {}
-  for i = 1, #places, 2 do visitors[#visitors + 1] = places[i] end
+  local visitors, opened, records, told = {}, { unpack(places) }, { unpack(places) }, places
+  for i = 1, #places / 2 do visitors[i] = places[2 * i - 1] end
   local before = redis.call('HINCRBY', pacer, 'turn', #visitors) - #visitors
   -- Where no lapse is forgiven it does not matter how many there were.
-  local kept = rules.lapses_allowed > 0 and redis.call('HMGET', turns, unpack(visitors)) or {}
-  local claim_by = string.format('%.0f', now + rules.window * 1000)
-  local told, kept_lane, at = ' ' .. claim_by .. ' ' .. lane .. ' ', ':' .. lane .. ':', #lines
+  local kept = {}
+  if rules.lapses_allowed > 0 then kept, told = redis.call('HMGET', turns, unpack(visitors)), { unpack(places) } end
+  local claim_by, never = string.format('%.0f', now + rules.window * 1000), ':0:' .. lane .. ':'
   for i, visitor in ipairs(visitors) do
-    local turn, score = string.format('%d', before + i), places[2 * i]
-    local lapses = kept[i] and string.match(kept[i], '^%d+:(%d+):') or '0'
+    local score, lapses = places[2 * i], kept[i] and string.match(kept[i], '^%d+:([1-9]%d*):')
     opened[2 * i - 1], opened[2 * i] = claim_by, visitor
-    records[2 * i - 1], records[2 * i] = visitor, turn .. ':' .. lapses .. kept_lane .. score
-    lines[at + i] = 'a ' .. visitor .. ' ' .. turn .. told .. score .. ' ' .. lapses
+    records[2 * i] = (before + i) .. (lapses and ':' .. lapses .. ':' .. lane .. ':' or never) .. score
+    if lapses then told[2 * i] = score .. ',' .. lapses end
   end
+  lines[#lines + 1] = string.format('h %s %s %d ', lane, claim_by, before + 1) .. table.concat(told, ' ')
   redis.call('ZADD', admitted, unpack(opened))
   redis.call('HSET', turns, unpack(records))
   return before + #visitors, tonumber(claim_by), visitors

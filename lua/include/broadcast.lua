@@ -5,5 +5,6 @@ local function broadcast(channel, sequence, now, version, lines)
   if #lines == 0 then return end
   local message = redis.call('HINCRBY', pacer, 'message', 1)
   local head = string.format('%s %.0f %.0f %.0f %.0f', ARGV[1], sequence, message, now, version)
-  redis.call('PUBLISH', channel, head .. '\n' .. table.concat(lines, '\n'))
+  table.insert(lines, 1, head)
+  redis.call('PUBLISH', channel, table.concat(lines, '\n'))
 end

@@ -6,7 +6,7 @@
 -- of rank 1,000 and of every sixtieth part of the queue behind it. Pieces go from the back of the first thousand to its
 -- front: who moves up meanwhile falls between no two. Ids, because Redis writes a score of sixteen digits in half a
 -- microsecond, and a thousand of them would cost more than all the rest.
-local EXACT, MARKS, PIECES = 1000, 60, 10
+local EXACT, MARKS, PIECES = 1000, 60, 15
 
 -- How many pieces follow; none while the scores are `hidden`, because they are still to be drawn.
 local function count_lanes(lanes, lines, hidden)
@@ -29,7 +29,7 @@ end
 
 -- The piece that `left` others follow.
 local function sketch_lanes(lanes, left, lines)
-  local from, to = left * EXACT / PIECES, (left + 1) * EXACT / PIECES
+  local from, to = math.floor(left * EXACT / PIECES), math.floor((left + 1) * EXACT / PIECES)
   for i, lane in ipairs(lanes) do
     local ids, marks = redis.call('ZRANGE', lane.queue, from, to - 1), {}
     if left == 0 and lane.waiting > EXACT then marks[1] = mark_at(lane, EXACT) end

@@ -88,8 +88,10 @@ export function parseBroadcast(text: string): Broadcast {
   const [epochId = '', sequence, message, now, version] = head.split(' ');
   const events: RoomEvent[] = [];
   for (const line of lines) {
-    const event = parseEvent(line.split(' '));
+    const words = line.split(' ');
+    const event = parseEvent(words);
     if (event !== undefined) events.push(event);
+    if (words[0] === 'h') events.push(...turnsGiven(words));
   }
   return {
     epochId,
@@ -108,19 +110,30 @@ function copied(part: string): string {
   return Buffer.from(part).toString();
 }
 
+/** Turns given together: `h lane claimBy turn visitor score visitor score,lapses ...`, numbered from `turn` on. */
+function turnsGiven([, lane = '', claimBy, turn, ...places]: readonly string[]): RoomEvent[] {
+  const given: RoomEvent[] = [];
+  for (let i = 0; i + 1 < places.length; i += 2) {
+    const [visitor = '', place = ''] = places.slice(i, i + 2);
+    const [score = '', lapses = 0] = place.split(',');
+    given.push({
+      type: 'admitted',
+      visitor: copied(visitor),
+      turn: Number(turn) + i / 2,
+      claimBy: Number(claimBy),
+      ...at(lane, score),
+      lapses: Number(lapses),
+    });
+  }
+  return given;
+}
+
 function parseEvent(words: readonly string[]): RoomEvent | undefined {
   const [kind = '', first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
   const visitor = visitorKinds.includes(kind) ? copied(first) : '';
   switch (kind) {
     case 'a':
-      return {
-        type: 'admitted',
-        visitor,
-        turn: Number(second),
-        claimBy: Number(third),
-        ...at(fourth, fifth),
-        lapses: Number(sixth),
-      };
+      return { type: 'admitted', visitor, turn: Number(second), claimBy: Number(third) };
     case 'c':
       return {
         type: 'active',
