@@ -1,6 +1,7 @@
 import { type TSchema, Type } from 'typebox';
 import type { Setting } from './config.ts';
 import { parseRedisAddress, type RedisForm } from './redis/address.ts';
+import { tlsOf } from './redis/tls.ts';
 
 type Extra<T> = { readonly fallback?: T; readonly unit?: string };
 
@@ -126,7 +127,9 @@ function redisSchema(forms: readonly RedisForm[]) {
 
 function redisProblem(text: string, forms: readonly RedisForm[]): string | undefined {
   try {
-    const { kind } = parseRedisAddress(text);
+    const address = parseRedisAddress(text);
+    const { kind } = address;
+    tlsOf(address);
     return forms.includes(kind) ? undefined : `cannot be a ${kind}'s address here`;
   } catch (error) {
     return (error as Error).message;

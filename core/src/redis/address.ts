@@ -1,15 +1,20 @@
 /** One host of an address. */
 export type RedisNode = { readonly host: string; readonly port: number };
 
-type Credentials = {
+export type Security = {
+  readonly tls: boolean;
+  /** File with the certificate of a private authority, PEM; without it the well-known ones are trusted. */
+  readonly ca: string | undefined;
+};
+
+type Credentials = Security & {
   readonly username: string | undefined;
   readonly password: string | undefined;
-  readonly tls: boolean;
 };
 
 /** Where a Redis is and in which form it runs. */
 export type RedisAddress =
-  | { readonly kind: 'server'; readonly url: string; readonly nodes: readonly RedisNode[] }
+  | (Security & { readonly kind: 'server'; readonly url: string; readonly nodes: readonly RedisNode[] })
   | (Credentials & {
       readonly kind: 'sentinel';
       readonly nodes: readonly RedisNode[];
@@ -32,8 +37,8 @@ export const redisForms: Record<RedisForm, string> = {
 
 /**
  * Reads an address in one of the {@link redisForms}; `rediss` instead of `redis` is TLS. The user and password are
- * those of Redis, `?sentinelUser=...&sentinelPassword=...` those of the sentinels. Reserved characters in them are
- * percent-encoded. Throws an `Error` whose message says what is wrong and shows no part of the address.
+ * those of Redis, `?sentinelUser=...&sentinelPassword=...` those of the sentinels; `?ca=/path/of.pem` names a private
+ * authority for TLS. Reserved characters in all of them are percent-encoded. Throws an `Error` whose message says what is wrong and shows no part of the address.
  */
 export function parseRedisAddress(text: string): RedisAddress {
   const match = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@]*)@)?([^/?#@]*)(\/[^?#]*)?(?:\?(.*))?$/.exec(
@@ -47,13 +52,18 @@ export function parseRedisAddress(text: string): RedisAddress {
     .split('/')
     .slice(1)
     .filter((part) => part !== '');
+  const words = new URLSearchParams(query);
+  const security = { tls: scheme === 'rediss', ca: words.get('ca') ?? undefined };
+  if (security.ca !== undefined && !security.tls) throw new Error('has a ca without TLS: write rediss');
   if (kind === 'server') {
     if (nodes.length > 1) throw new Error('several hosts need redis+sentinel:// or redis+cluster://');
     if (second !== undefined || rest.length > 0) throw new Error('ends in more than /<db>');
     parseDb(first);
-    return { kind, url: text, nodes };
+    words.delete('ca');
+    const url = `${text.replace(/\?.*$/, '')}${words.size === 0 ? '' : `?${words}`}`;
+    return { kind, url, nodes, ...security };
   }
-  const credentials = { ...parseUserinfo(userinfo), tls: scheme === 'rediss' };
+  const credentials = { ...parseUserinfo(userinfo), ...security };
   if (kind === 'cluster') {
     if (first !== undefined) throw new Error('a cluster has no database numbers and no master name');
     return { kind, nodes, ...credentials };
@@ -61,7 +71,6 @@ export function parseRedisAddress(text: string): RedisAddress {
   if (first === undefined)
     throw new Error('lacks the name of the master: redis+sentinel://hosts/<master name>');
   if (rest.length > 0) throw new Error('ends in more than /<master name>/<db>');
-  const words = new URLSearchParams(query);
   return {
     kind,
     nodes,

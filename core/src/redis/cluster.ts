@@ -2,6 +2,7 @@ import { Cluster, type Command, Redis } from 'ioredis';
 import type { RedisAddress, RedisNode } from './address.ts';
 import { setDeadline } from './deadline.ts';
 import { type ConnectOptions, defaultCommandTimeoutMs, failFast, logged, retryAfterMs } from './fail-fast.ts';
+import { tlsOf } from './tls.ts';
 
 type ClusterAddress = Extract<RedisAddress, { readonly kind: 'cluster' }>;
 
@@ -111,10 +112,12 @@ async function withDeadline<T>(answer: Promise<T>, ms: number): Promise<T> {
   return Promise.race([answer, promise]).finally(() => clearTimeout(timer));
 }
 
-function accessOf({ username, password, tls }: ClusterAddress) {
+function accessOf(address: ClusterAddress) {
+  const { username, password } = address;
+  const tls = tlsOf(address);
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(tls ? { tls: {} } : {}),
+    ...(tls === undefined ? {} : { tls }),
   };
 }

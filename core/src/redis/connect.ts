@@ -3,6 +3,7 @@ import { parseRedisAddress, type RedisAddress, withoutCredentials } from './addr
 import { connectCluster, connectClusterListener } from './cluster.ts';
 import { setDeadline } from './deadline.ts';
 import { type ConnectOptions, defaultCommandTimeoutMs, failFast, logged } from './fail-fast.ts';
+import { tlsOf } from './tls.ts';
 
 export type { Redis } from 'ioredis';
 
@@ -76,14 +77,18 @@ function connectOne<Client extends Redis>(
   kind: { new (url: string, options: Options): Client; new (options: Options): Client },
 ): Client {
   const address = parseRedisAddress(url);
-  const all: Options = { ...failFast, connectionName: options.name, ...more };
   if (address.kind === 'cluster') throw new Error('a cluster cannot be used here');
-  const redis = address.kind === 'server' ? new kind(url, all) : new kind({ ...all, ...bySentinel(address) });
+  const tls = tlsOf(address);
+  const ofAll = { ...failFast, connectionName: options.name, ...(tls === undefined ? {} : { tls }) };
+  const all: Options = { ...ofAll, ...more };
+  const redis =
+    address.kind === 'server' ? new kind(address.url, all) : new kind({ ...all, ...bySentinel(address) });
   return placed(logged(redis, options), url);
 }
 
 function bySentinel(address: Extract<RedisAddress, { readonly kind: 'sentinel' }>): Options {
-  const { nodes, name, db, username, password, sentinelUsername, sentinelPassword, tls } = address;
+  const { nodes, name, db, username, password, sentinelUsername, sentinelPassword } = address;
+  const tls = tlsOf(address);
   return {
     sentinels: [...nodes],
     name,
@@ -93,7 +98,7 @@ function bySentinel(address: Extract<RedisAddress, { readonly kind: 'sentinel' }
     ...(password === undefined ? {} : { password }),
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+    ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
     // A master that hangs closes no connection: the sentinels say that it is master no longer.
     failoverDetector: true,
     sentinelCommandTimeout: 1_000,

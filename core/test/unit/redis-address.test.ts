@@ -52,10 +52,19 @@ describe('an address of Redis', () => {
     });
   });
 
+  test('names the certificate of a private authority for TLS, which is no option of the server', () => {
+    const server = parseRedisAddress('rediss://:p%40@a:1/2?family=6&ca=%2Fetc%2Fca%20file.pem');
+    expect(server).toMatchObject({ url: 'rediss://:p%40@a:1/2?family=6', tls: true, ca: '/etc/ca file.pem' });
+    const sentinel = parseRedisAddress('rediss+sentinel://s1/queue?sentinelPassword=x&ca=/ca.pem');
+    expect(sentinel).toMatchObject({ sentinelPassword: 'x', tls: true, ca: '/ca.pem' });
+    expect(parseRedisAddress('rediss+cluster://a?ca=/ca.pem')).toMatchObject({ ca: '/ca.pem' });
+  });
+
   test('that is none of these says what is wrong and shows no part of itself', () => {
     const wrong: Record<string, string> = {
       'http://:hidden@a': 'must be one of redis://',
       'redis+sentinel://:hidden@a,b': 'lacks the name of the master',
+      'redis://:hidden@a?ca=/hidden.pem': 'has a ca without TLS',
       'redis+sentinel://:hidden@a/queue/1/2': 'ends in more than',
       'redis+sentinel://:hidden@a/queue/x': 'database that is no number',
       'redis+cluster://:hidden@a/1': 'a cluster has no database numbers',
@@ -85,5 +94,8 @@ describe('an address of Redis', () => {
       "REDIS: its value cannot be a cluster's address here (Redis of the test)",
     );
     expect(() => loadSettings(settings, { REDIS: 'redis+sentinel://:hidden@a' })).not.toThrow('hidden');
+    expect(() => loadSettings(settings, { REDIS: 'rediss://a?ca=/nowhere/hidden.pem' })).toThrow(
+      'REDIS: its value names a ca that cannot be read',
+    );
   });
 });
