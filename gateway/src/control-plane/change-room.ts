@@ -1,10 +1,10 @@
 import { AppError } from '@ropeline/core/errors.ts';
+import { ask } from '../queue/ask.ts';
 import type { ChangeOutcome, RoomChange } from '../queue/engine.ts';
 import type { LiveRoom } from '../queue/live-room.ts';
 import { type Flags, flagFields } from '../queue/room-state.ts';
 import { changedFields } from '../queue/rule-fields.ts';
 import { mergeRules, type RoomRules } from '../queue/rules.ts';
-import { ask } from '../queue/visitors/visits.ts';
 import { checkRoom } from './check-room.ts';
 
 /** Who changes a room and why, for its audit. */

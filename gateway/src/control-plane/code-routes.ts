@@ -2,10 +2,10 @@ import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { ask } from '../queue/ask.ts';
 import type { CodeBook } from '../queue/codes/code-book.ts';
 import { newCode, plainCode } from '../queue/codes/codes.ts';
 import type { Rooms } from '../queue/rooms.ts';
-import { ask } from '../queue/visitors/visits.ts';
 import type { Auth } from './auth.ts';
 import { changeOf, ReasonQuery, RoomParams, roomOf } from './requests.ts';
 

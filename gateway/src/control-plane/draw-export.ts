@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { ask } from '../queue/ask.ts';
 import { publicDraw } from '../queue/draw/draw-state.ts';
 import type { LiveRoom } from '../queue/live-room.ts';
-import { ask } from '../queue/visitors/visits.ts';
 
 const participantsAPage = 2_000;
 

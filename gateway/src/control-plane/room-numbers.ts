@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
+import { ask } from '../queue/ask.ts';
 import type { LiveRoom } from '../queue/live-room.ts';
 import type { RoomReading } from '../queue/scripts.ts';
-import { ask } from '../queue/visitors/visits.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 

@@ -2,8 +2,8 @@ import { AppError } from '@ropeline/core/errors.ts';
 import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { ask } from '../queue/ask.ts';
 import type { Rooms } from '../queue/rooms.ts';
-import { ask } from '../queue/visitors/visits.ts';
 import { type Auth, authorOf } from './auth.ts';
 import { RoomParams, roomOf } from './requests.ts';
 

@@ -2,7 +2,7 @@ import { CursorStale, EpochLost } from './engine.ts';
 import type { RoomCursor } from './room-cursor.ts';
 
 /** A script's answer, noted in the cursor; throws for one that refused to act. */
-export function accepted<T extends { readonly sequence: number; readonly now: number }>(
+export function accepted<T extends { readonly sequence: number }>(
   cursor: RoomCursor,
   epochId: string,
   answer: T | 'lost' | 'stale',
@@ -11,6 +11,5 @@ export function accepted<T extends { readonly sequence: number; readonly now: nu
   if (answer === 'stale') throw new CursorStale(`room ${cursor.room}`);
   // A late answer of an epoch that was given up must not raise the sequence of the next.
   if (epochId === cursor.epochId) cursor.saw(answer.sequence);
-  cursor.sawTime(answer.now);
   return answer;
 }

@@ -2,7 +2,7 @@ import type { Logger } from '@ropeline/core/log.ts';
 import type { RoomState } from '@ropeline/core/protocol/status.ts';
 import { isOutage } from '@ropeline/core/redis/fail-fast.ts';
 import { Draw } from './draw/draw.ts';
-import { awaitsDraw, isBeforeOpening, noDraw, openingOf, phaseOf, readDraw } from './draw/draw-state.ts';
+import { isBeforeOpening, phaseOf } from './draw/draw-state.ts';
 import { DrawWork } from './draw/draw-work.ts';
 import { CursorStale, EpochLost, type QueueEngine, type Tick } from './engine.ts';
 import type { RedisLink } from './link.ts';
@@ -11,18 +11,18 @@ import { LineNumbers } from './numbers/line-numbers.ts';
 import type { Outflow } from './numbers/outflow.ts';
 import type { RankSketch } from './numbers/sketch.ts';
 import { Outage } from './outage/outage.ts';
+import { RedisAbsence } from './outage/redis-absence.ts';
 import { EndedTurns } from './recovery/ended-turns.ts';
 import { LiveEntries } from './recovery/live-entries.ts';
 import { Recovery, type Witness } from './recovery/recovery.ts';
 import { RoomCursor } from './room-cursor.ts';
 import type { RoomMetrics } from './room-metrics.ts';
 import { RoomNews } from './room-news.ts';
-import { readRoom } from './room-reading.ts';
-import { type Flags, type Link, readFlags, roomState } from './room-state.ts';
-import { fromFields } from './rule-fields.ts';
+import { drawIsDue, looksIdle, nextChange } from './room-outlook.ts';
+import { RoomReader } from './room-reader.ts';
+import { type Flags, type Link, roomState } from './room-state.ts';
 import { defaultRules, type RoomRules } from './rules.ts';
 import type { RoomReading } from './scripts.ts';
-import { SharedReading } from './shared-reading.ts';
 import { Ticker } from './ticker.ts';
 import { FanOut } from './visitors/fan-out.ts';
 import type { PacedWork } from './visitors/paced-work.ts';
@@ -69,16 +69,14 @@ export class LiveRoom {
   readonly #gatewayId: string;
   readonly #ticker: Ticker;
   readonly #drawWork: DrawWork;
-  #redisAway = false;
-  #returning: Promise<void> | undefined;
-  readonly #link: RedisLink;
   /** State of the room as the sockets know it. */
   #toldState: RoomState | undefined;
   #holderRenewedAt = 0;
   /** By the clock of Redis, Unix ms. */
   #tickedAt = 0;
   #isDeleted = false;
-  readonly #reading = new SharedReading(() => this.#read());
+  readonly #reader: RoomReader;
+  readonly #absence: RedisAbsence;
   readonly recovery: Recovery;
   readonly #numbers: LineNumbers;
   readonly #news: RoomNews;
@@ -92,8 +90,15 @@ export class LiveRoom {
     this.#onDeleted = options.onDeleted;
     this.#gatewayId = options.gatewayId;
     this.#log = options.log.child({ room: options.name });
-    this.#link = options.link;
     this.outage = new Outage(this, options.link, this.#log);
+    this.#absence = new RedisAbsence({
+      outage: this.outage,
+      link: options.link,
+      log: this.#log,
+      tellWatchers: () => this.#tellWatchers(),
+      resync: () => this.resync(),
+      onReturned: () => this.wake(),
+    });
     this.cursor = new RoomCursor(options.name);
     this.visitors = new RoomVisitors({
       engine: this.engine,
@@ -115,8 +120,8 @@ export class LiveRoom {
     this.#ticker = new Ticker({
       tick: () => this.#tick(),
       now: () => this.cursor.now(),
-      isAwake: () => this.fanOut.size > 0 || this.#drawIsDue,
-      nextChange: () => this.#nextChange(),
+      isAwake: () => this.fanOut.size > 0 || drawIsDue(this),
+      nextChange: () => nextChange(this),
       onTick: (tick, seconds) => this.#ticked(tick, seconds),
       onError: (error) => this.#log.debug({ err: error }, 'tick failed'),
     });
@@ -128,7 +133,7 @@ export class LiveRoom {
       log: this.#log,
       metrics: this.metrics,
       known: () => this,
-      adopt: () => this.#takeOver(),
+      adopt: () => this.#reader.takeOver(),
       onDeleted: () => this.#delete(),
       onRecovered: () => {
         this.#tellWatchers();
@@ -154,6 +159,15 @@ export class LiveRoom {
       resync: () => this.#catchUp(() => this.resync()),
       heardPutBack: () => this.#catchUp(() => this.recovery.heardPutBack()),
       heardSettling: (until) => this.recovery.heardSettling(until),
+    });
+    this.#reader = new RoomReader({
+      room: this,
+      numbers: this.#numbers,
+      news: this.#news,
+      drawWork: this.#drawWork,
+      tellWatchers: () => this.#tellWatchers(),
+      onAdopted: (reading) => this.#adopted(reading),
+      onDeleted: () => this.#delete(),
     });
   }
 
@@ -220,17 +234,7 @@ export class LiveRoom {
 
   /** A guess from memory that a join would pass at once; the join script decides. */
   get looksIdle(): boolean {
-    const { queue, admission } = this.rules;
-    if (this.outage.letsEverybodyIn) return true;
-    if (this.passesThrough) return this.state === 'open';
-    return (
-      this.state === 'open' &&
-      !queue.alwaysOn &&
-      !queue.inviteOnly &&
-      this.waiting === 0 &&
-      this.admittedNow + this.activeNow <
-        Math.min(admission.capacity, queue.threshold.active ?? Number.POSITIVE_INFINITY)
-    );
+    return looksIdle(this);
   }
 
   /** Rank in the lane (from 1); undefined for who does not wait or is not numbered yet. */
@@ -247,19 +251,12 @@ export class LiveRoom {
   }
 
   setRedisAway(away: boolean): void {
-    if (this.#redisAway === away) return;
-    if (!away) {
-      this.#comeBack();
-      return;
-    }
-    this.#redisAway = true;
-    this.#tellWatchers();
-    this.outage.begin();
+    this.#absence.set(away);
   }
 
   /** Reads the room again; false when it does not exist. */
   refresh(): Promise<boolean> {
-    return this.#reading.ask();
+    return this.#reader.refresh();
   }
 
   /** Redis has lost the epoch `lost` of this room, or knows less of it than we do; see {@link Recovery}. */
@@ -330,76 +327,10 @@ export class LiveRoom {
     read().catch((error: unknown) => this.#log.debug({ err: error }, 'not read'));
   }
 
-  /** Away it stays until Redis has been told what it missed; a failure is mended by the next tick. */
-  #comeBack(): void {
-    this.#returning ??= this.outage
-      .settle()
-      .then(() => {
-        this.#redisAway = this.#link.isAway;
-        if (this.#redisAway) return this.outage.begin();
-        this.outage.stop();
-        this.#tellWatchers();
-        return this.resync();
-      })
-      .catch((error: unknown) => this.#log.debug({ err: error }, 'not back yet'))
-      .finally(() => {
-        this.#returning = undefined;
-        this.wake();
-      });
-  }
-
   #linkAt(now: number): Link {
-    if (this.#redisAway) return 'away';
+    if (this.#absence.isAway) return 'away';
     if (this.recovery.isSettling(now)) return 'recovering';
     return this.recovery.isHolding(now) ? 'holding' : 'up';
-  }
-
-  /** The opening has come and the draw is not made: a tick begins it, and another ends it. */
-  get #drawIsDue(): boolean {
-    const { rules, draw } = this;
-    return awaitsDraw(rules, draw.state) && openingOf(rules, draw.state) <= this.cursor.now();
-  }
-
-  #nextChange(): number | undefined {
-    const now = this.cursor.now();
-    const { prequeueAt, opensAt, closesAt } = this.rules.schedule;
-    const ahead = [prequeueAt, opensAt, closesAt, this.recovery.pausedUntil].filter(
-      (at) => at !== undefined && at > now,
-    );
-    return ahead.length === 0 ? undefined : Math.min(...(ahead as number[]));
-  }
-
-  async #read(): Promise<boolean> {
-    const { epochId } = this.cursor;
-    // Most rooms have the default lanes: those are then read with one call.
-    const guess = epochId === '' ? defaultRules.lanes.map(({ name }) => name) : this.cursor.lanes;
-    const { sequence } = this.cursor;
-    const read = await readRoom(this.engine, this.name, guess);
-    if (read.is === 'deleted') {
-      this.#delete();
-      return false;
-    }
-    const isKnown = epochId !== '';
-    // Nothing there: known before = lost, never seen = does not exist.
-    if (read.is === 'missing' && !isKnown) return false;
-    if (read.is === 'missing' || (isKnown && knowsOther(read.reading, epochId, sequence))) {
-      await this.recover(epochId);
-      return !this.#isDeleted;
-    }
-    const { reading } = read;
-    const { run } = this.cursor;
-    const known = this.draw.state;
-    this.#adopt(reading);
-    const isSealed = await this.#drawWork.seal(run === this.cursor.run ? known : noDraw);
-    return isSealed ? this.#read() : true;
-  }
-
-  /** Whatever epoch it is in; whether its run is another than the one that was known. */
-  async #takeOver(): Promise<boolean> {
-    const read = await readRoom(this.engine, this.name, this.cursor.lanes);
-    if (read.is === 'deleted') this.#delete();
-    if (read.is === 'missing') throw new EpochLost(this.cursor.epochId);
-    return read.is === 'there' && this.#adopt(read.reading);
   }
 
   #delete(): void {
@@ -410,53 +341,19 @@ export class LiveRoom {
     this.#onDeleted(this);
   }
 
-  /** Whether the run is another. */
-  #adopt(reading: RoomReading): boolean {
-    const before = {
-      epochId: this.cursor.epochId,
-      run: this.cursor.run,
-      version: this.version,
-      state: this.state,
-      message: this.rules.page.message,
-    };
-    const rate = this.rules.admission.ratePerMinute;
-    const { lanes } = this.cursor;
-    this.cursor.adopt(reading);
-    this.#news.adopt(Number(reading.pacer.get('message')), before.epochId !== this.cursor.epochId);
-    if (lanes.join() !== this.cursor.lanes.join()) this.visitors.renumberLanes(lanes);
-    const isNew = before.epochId !== '' && before.epochId !== this.cursor.epochId;
-    const isGuessed = isNew && this.cursor.guessedEpochs.includes(before.epochId);
-    const isNewRun = before.epochId !== '' && before.run !== this.cursor.run && !isGuessed;
-    this.recovery.adopt(reading, isNewRun);
-    this.rules = fromFields(reading.config);
-    this.draw.adopt(readDraw(reading.pacer));
-    this.flags = readFlags(reading.config);
-    this.version = Number(reading.config.get('version'));
-    const isOther = rate !== this.rules.admission.ratePerMinute || before.state !== this.state;
-    this.#numbers.adopt(reading, this.cursor.lanes, isOther, this.cursor.now());
-    if (isNewRun) {
-      this.sendEverybodyAway();
-      this.visitors.clear();
-    } else if (isNew) {
-      this.visitors.forgetSequences();
-    } else if (before.version !== this.version) {
-      this.#tellWatchers();
-    }
-    if (before.message !== this.rules.page.message) this.fanOut.tellMessage();
+  #adopted(reading: RoomReading): void {
     this.#toldState ??= this.state;
     this.#onChange();
     this.#drawWork.kick();
     this.#wakeIfNeeded(reading);
-    if (before.epochId === '') this.recovery.catchUp();
-    return isNewRun;
   }
 
   /** An idle room is not ticked at all: a start with thousands of them, and their rest, cost nothing. */
   #wakeIfNeeded({ admitted, active, lanes }: RoomReading): void {
     // Before what has come: else a change that comes between the two looks would be neither.
-    const next = this.#nextChange();
+    const next = nextChange(this);
     const somebody =
-      this.#drawIsDue || lanes.some(({ waiting, away }) => waiting + away > 0) || admitted + active > 0;
+      drawIsDue(this) || lanes.some(({ waiting, away }) => waiting + away > 0) || admitted + active > 0;
     if (somebody || this.fanOut.size > 0) this.wake();
     else if (next !== undefined) this.#ticker.wakeWithin(next - this.cursor.now() + 1);
   }
@@ -488,9 +385,4 @@ export class LiveRoom {
     this.entries.forgetOld(now);
     this.recovery.forgetOld(now);
   }
-}
-
-/** Another epoch than the gateway's, or less of it than it had seen when it asked. */
-function knowsOther({ pacer }: RoomReading, epochId: string, sequence: number): boolean {
-  return pacer.get('epochId') !== epochId || Number(pacer.get('seq')) < sequence;
 }

@@ -91,14 +91,12 @@ export class RedisQueueEngine implements QueueEngine {
     await this.#call(cursor, scripts.deleteRoom, keys, [tick, author, reason]);
   }
 
-  read(room: string, lanes: readonly string[]): Promise<scripts.RoomReading> {
+  async read(room: string, lanes: readonly string[]): Promise<scripts.RoomReading> {
     const keys = roomKeys(room);
     const laneKeys = lanes.flatMap((lane) => [keys.queue(lane), keys.away(lane)]);
-    return this.#timed(
-      scripts.readRoom,
-      [keys.config, keys.pacer, keys.admitted, keys.active, ...laneKeys],
-      [],
-    );
+    const askedAt = Date.now();
+    const all = [keys.config, keys.pacer, keys.admitted, keys.active, ...laneKeys];
+    return { ...(await this.#timed(scripts.readRoom, all, [])), askedAt };
   }
 
   join(cursor: RoomCursor, request: JoinRequest): Promise<JoinOutcome> {
@@ -200,8 +198,11 @@ export class RedisQueueEngine implements QueueEngine {
     epochId = cursor.epochId,
   ): Promise<scripts.Groups> {
     const all = withLanes ? [...keys, ...cursor.laneKeys()] : keys;
+    const askedAt = Date.now();
     const answer = await this.#timed(script, all, [epochId, cursor.sequence, ...args]);
-    return accepted(cursor, epochId, answer);
+    const groups = accepted(cursor, epochId, answer);
+    cursor.sawTime(groups.now, askedAt);
+    return groups;
   }
 
   /** Every script goes through here, so that the time of each is told, also of one that fails at its deadline. */

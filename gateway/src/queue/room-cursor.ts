@@ -39,7 +39,7 @@ export class RoomCursor {
     this.sequence = Number(reading.pacer.get('seq'));
     this.lanesText = reading.config.get('lanes') ?? '';
     this.lanes = this.lanesText.split(',').map((part) => part.split(':')[0] ?? '');
-    this.sawTime(reading.now);
+    this.sawTime(reading.now, reading.askedAt);
   }
 
   /** Run of a ticket; one given while the run was a guess is of this one. */
@@ -57,8 +57,14 @@ export class RoomCursor {
     if (sequence > this.sequence) this.sequence = sequence;
   }
 
-  sawTime(now: number): void {
-    this.clockOffsetMs = now - Date.now();
+  /**
+   * Redis gave its time as `now` when it was asked at `askedAt` (ours): at some moment between that and this one. Within
+   * those bounds what was known stays, so a slow answer does not move the clock and a quick one corrects it.
+   */
+  sawTime(now: number, askedAt: number): void {
+    const least = now - Date.now();
+    const most = Math.max(least, now - askedAt);
+    this.clockOffsetMs = Math.min(Math.max(this.clockOffsetMs, least), most);
   }
 
   /** Redis time as this gateway reckons it, Unix ms. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '@ropeline/core/log.ts';
 import { type Redis, type RedisClient, untilReady } from '@ropeline/core/redis/connect.ts';
 import { roomKeys, roomsChannel, roomsKey } from '@ropeline/core/redis/room-keys.ts';
+import { ask } from './ask.ts';
 import type { QueueEngine } from './engine.ts';
 import { RedisLink } from './link.ts';
 import { LiveRoom } from './live-room.ts';
@@ -10,7 +11,6 @@ import type { RoomMetrics } from './room-metrics.ts';
 import { toFields } from './rule-fields.ts';
 import type { RoomRules } from './rules.ts';
 import { PacedWork } from './visitors/paced-work.ts';
-import { ask } from './visitors/visits.ts';
 
 type Options = {
   readonly engine: QueueEngine;

@@ -210,7 +210,9 @@ export const deleteRoom: Script<Answer> = defineScript(
 
 /** What `read_room` answers, undecoded but for its shape. */
 export type RoomReading = {
+  /** Redis time, and when it was asked for by our clock, Unix ms. */
   readonly now: number;
+  readonly askedAt: number;
   readonly config: ReadonlyMap<string, string>;
   readonly pacer: ReadonlyMap<string, string>;
   readonly admitted: number;
@@ -219,7 +221,7 @@ export type RoomReading = {
   readonly lanes: readonly { readonly waiting: number; readonly away: number }[];
 };
 
-export const readRoom: Script<RoomReading> = defineScript(
+export const readRoom: Script<Omit<RoomReading, 'askedAt'>> = defineScript(
   {
     file: 'read_room',
     keys: ['config', 'pacer', 'admitted', 'active'],

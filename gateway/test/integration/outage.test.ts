@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import { ask } from '../../src/queue/visitors/visits.ts';
+import { ask } from '../../src/queue/ask.ts';
 import { at, type CrowdVisitor, entriesOf, gather, turnOf } from '../support/crowd.ts';
 import type { Happening } from '../support/happenings.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';

@@ -73,7 +73,7 @@ test('an entry ends with its session by the clock of Redis, whatever the clock h
   const { use } = await comeIn(gateway);
   expect(await use()).toBe(200);
   const { cursor } = gateway.room;
-  cursor.sawTime(Date.now() + 600_000);
+  cursor.sawTime(Date.now() + 600_000, Date.now());
   // An answer that is still under way tells another time.
   cursor.sawTime = () => undefined;
   expect(await use()).toBe(401);

@@ -1,7 +1,8 @@
 import { AppError } from '@ropeline/core/errors.ts';
+import { ask } from '../../queue/ask.ts';
 import type { LiveRoom } from '../../queue/live-room.ts';
 import type { Visitor } from '../../queue/visitors/roster.ts';
-import { ask, hasTurn } from '../../queue/visitors/visits.ts';
+import { hasTurn } from '../../queue/visitors/visits.ts';
 import type { Header } from '../../transport/http.ts';
 import { queryOf, redirect, roomAddress } from '../answers.ts';
 import {

@@ -1,15 +1,8 @@
-import { AppError } from '@ropeline/core/errors.ts';
 import type { PlaceTicket, PlaceTickets } from '@ropeline/core/token/place-ticket.ts';
+import { ask, away } from '../ask.ts';
 import { codeHash } from '../codes/codes.ts';
 import { drawnBelow } from '../draw/draw-score.ts';
-import {
-  type ClaimOutcome,
-  CursorStale,
-  EpochLost,
-  type JoinOutcome,
-  type JoinRefusal,
-  type Place,
-} from '../engine.ts';
+import type { ClaimOutcome, JoinOutcome, JoinRefusal, Place } from '../engine.ts';
 import type { LiveRoom } from '../live-room.ts';
 import { isOver, type Visitor } from './roster.ts';
 import { foundAs } from './visitor-events.ts';
@@ -257,52 +250,6 @@ function showsLoss({ cursor }: LiveRoom, ticket: PlaceTicket): boolean {
   if (ticket.run > cursor.run) return true;
   if (cursor.runOf(ticket) < cursor.run || cursor.isOf(ticket)) return false;
   return ticket.epoch >= cursor.epoch || cursor.isFresh;
-}
-
-/** Redis may be lost again while it comes back, and a recovery under way may be of the loss before. */
-const mostMended = 6;
-
-/** Runs a call of the engine; what was refused for a lost epoch or changed lanes is mended and asked again. */
-export async function ask<T>(room: LiveRoom, call: () => Promise<T>): Promise<T> {
-  for (let mended = 0; ; mended += 1) {
-    if (room.link === 'away') throw away();
-    try {
-      return await call();
-    } catch (error) {
-      if (mended === mostMended) fail(error);
-      await mend(room, error);
-    }
-    if (room.isDeleted) throw new AppError('unknown-room');
-  }
-}
-
-async function mend(room: LiveRoom, error: unknown): Promise<void> {
-  if (error instanceof CursorStale) await room.refresh().catch(unlessLost);
-  else if (error instanceof EpochLost) await room.recover(error.epochId).catch(unlessLost);
-  else {
-    // A sleeping room learns by its tick that Redis is away.
-    room.wake();
-    fail(error);
-  }
-}
-
-/** Lost once more meanwhile: whoever asks again is told. */
-function unlessLost(cause: unknown): void {
-  if (!(cause instanceof EpochLost)) fail(cause);
-}
-
-/** What a script itself refuses to run is our mistake and no outage. */
-function fail(cause: unknown): never {
-  if (cause instanceof Error && cause.name === 'ReplyError' && cause.message.startsWith('ERR')) throw cause;
-  throw away(cause);
-}
-
-function away(cause?: unknown): AppError {
-  return new AppError('unavailable', {
-    detail: 'The queue cannot be reached right now',
-    retryAfterSeconds: 2,
-    cause,
-  });
 }
 
 /**
