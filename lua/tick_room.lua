@@ -43,6 +43,7 @@ local holders, roll, drawn, ended = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 -- @include sketch
 -- @include roll_call
 -- @include upkeep
+-- @include every_second
 
 local refused = refusal(ARGV[1], ARGV[2], ARGV[3])
 if refused then return refused end
@@ -80,19 +81,8 @@ if serving and waiting > 0 then
 end
 store_bucket(rules, passes and tokens or tokens - given, now)
 
--- At once when the queue has emptied: the room may sleep from now on.
 local emptied = waiting == given and (tonumber(kept[5]) or 0) > 0
-local pieces = tonumber(kept[6]) or 0
-if emptied or has_drawn or is_new_second and pieces == 0 then
-  open_roll(now, lines)
-  keep_bounded(lanes, now)
-  pieces = count_lanes(lanes, lines, awaits_draw(rules))
-  redis.call('HSET', pacer, 'sketchAt', math.floor(now / 1000), 'sketched', waiting - given)
-  sample(lanes, now, lines)
-elseif pieces > 0 then
-  pieces = pieces - 1
-  sketch_lanes(lanes, pieces, lines)
-end
+local pieces = tell_numbers(lanes, now, tonumber(kept[6]) or 0, emptied or has_drawn, is_new_second, awaits_draw(rules), lines)
 redis.call('HSET', pacer, 'slot', string.format('%.0f', slot), 'pieces', pieces)
 broadcast(ARGV[4], sequence, now, rules.version, lines)
 return { OK, sequence, now, 1, given, next_deadline(), waiting - given, inside + given, lapsed }

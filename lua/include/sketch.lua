@@ -41,9 +41,7 @@ local function sketch_lanes(lanes, left, lines)
   end
 end
 
-local function sample(lanes, now, lines)
-  local waiting = 0
-  for _, lane in ipairs(lanes) do waiting = waiting + lane.waiting end
+local function sample(waiting, now, lines)
   local counts = redis.call('HMGET', pacer, 'joined', 'turn', 'claimed', 'lapsed', 'ended', 'left', 'abandoned')
   local turns_open, inside = redis.call('ZCARD', admitted), redis.call('ZCARD', active)
   local fields = { 'at', string.format('%.0f', now), 'waiting', waiting, 'turnsOpen', turns_open, 'active', inside }
