@@ -18,6 +18,7 @@ test('what visitors do is in the metrics, and so is how evenly the room admits',
   const room = await createRoom(open, uniqueRoom(), {
     admission: { ratePerMinute: 1_200 },
     queue: { alwaysOn: true },
+    presence: { graceSeconds: 600, leaseSeconds: 600 },
   });
   const joined = await Promise.all(Array.from({ length: crowd }, () => visits.join(room, 0, undefined)));
   const read = async (metric: string): Promise<number | undefined> => {

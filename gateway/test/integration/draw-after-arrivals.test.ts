@@ -29,7 +29,12 @@ async function goThrough({ open, room, visits }: Queue, all: readonly Joined[]):
 /** Two gateways on a room that let an arrival in, then became a lottery, and has served most of those who were drawn. */
 async function lotteryAfterArrival() {
   const redis = await ownRedis();
-  const fifo = { admission: { ratePerMinute: 60_000, capacity: 0 }, queue: { alwaysOn: true } };
+  const fifo = {
+    admission: { ratePerMinute: 60_000, capacity: 0 },
+    queue: { alwaysOn: true },
+    claim: { windowSeconds: 600 },
+    presence: { graceSeconds: 600, leaseSeconds: 600 },
+  };
   const [one, two] = await openTwo(redis.url, fifo);
   const arrival = await join(one);
   await admit(one, 1);

@@ -107,11 +107,13 @@ it('a switch to pass-through lets in who waits, in their order; back again keeps
 it('reject: joins get 409, who waits is told that it is over, sessions go on', async () => {
   const { gateway, patch } = await openRoom({ admission: { ratePerMinute: 6_000, capacity: 1 } });
   const inside = (await join(gateway)).status;
-  const claim = await fetch(`${gateway.origin}/_ropeline/rooms/${gateway.room.name}/claim`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${inside.place}` },
+  const { entryToken } = await until(async () => {
+    const claim = await fetch(`${gateway.origin}/_ropeline/rooms/${gateway.room.name}/claim`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${inside.place}` },
+    });
+    return claim.status === 200 && ((await claim.json()) as { entryToken: string });
   });
-  const { entryToken } = (await claim.json()) as { entryToken: string };
   const waits = (await join(gateway)).status;
   const live = openLive(gateway.origin, gateway.room.name, waits.place);
   expect(await live.first('status')).toMatchObject({ state: 'waiting' });
