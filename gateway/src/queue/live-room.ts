@@ -1,10 +1,9 @@
 import type { Logger } from '@ropeline/core/log.ts';
 import type { RoomState } from '@ropeline/core/protocol/status.ts';
-import { isOutage } from '@ropeline/core/redis/fail-fast.ts';
 import { Draw } from './draw/draw.ts';
 import { isBeforeOpening, phaseOf } from './draw/draw-state.ts';
 import { DrawWork } from './draw/draw-work.ts';
-import { CursorStale, EpochLost, type QueueEngine, type Tick } from './engine.ts';
+import type { QueueEngine } from './engine.ts';
 import type { RedisLink } from './link.ts';
 import type { Pace } from './numbers/estimate.ts';
 import { LineNumbers } from './numbers/line-numbers.ts';
@@ -21,6 +20,7 @@ import { RoomNews } from './room-news.ts';
 import { drawIsDue, looksIdle, nextChange } from './room-outlook.ts';
 import { RoomReader } from './room-reader.ts';
 import { type Flags, type Link, roomState } from './room-state.ts';
+import { RoomTicks } from './room-ticks.ts';
 import { defaultRules, type RoomRules } from './rules.ts';
 import type { RoomReading } from './scripts.ts';
 import { Ticker } from './ticker.ts';
@@ -66,14 +66,10 @@ export class LiveRoom {
   readonly #log: Logger;
   readonly #onChange: () => void;
   readonly #onDeleted: (room: LiveRoom) => void;
-  readonly #gatewayId: string;
   readonly #ticker: Ticker;
   readonly #drawWork: DrawWork;
   /** State of the room as the sockets know it. */
   #toldState: RoomState | undefined;
-  #holderRenewedAt = 0;
-  /** By the clock of Redis, Unix ms. */
-  #tickedAt = 0;
   #isDeleted = false;
   readonly #reader: RoomReader;
   readonly #absence: RedisAbsence;
@@ -88,7 +84,6 @@ export class LiveRoom {
     this.#numbers = new LineNumbers(options.metrics);
     this.#onChange = options.onChange;
     this.#onDeleted = options.onDeleted;
-    this.#gatewayId = options.gatewayId;
     this.#log = options.log.child({ room: options.name });
     this.outage = new Outage(this, options.link, this.#log);
     this.#absence = new RedisAbsence({
@@ -117,12 +112,18 @@ export class LiveRoom {
       phase: () => phaseOf(this.draw.state, this.rules.queue.beacon),
       onLost: ({ epochId }) => this.recover(epochId),
     });
+    const ticks = new RoomTicks({
+      room: this,
+      gatewayId: options.gatewayId,
+      onTick: () => this.#tellFlip(),
+      refresh: () => this.#catchUp(() => this.refresh()),
+    });
     this.#ticker = new Ticker({
-      tick: () => this.#tick(),
+      tick: () => ticks.tick(),
       now: () => this.cursor.now(),
       isAwake: () => this.fanOut.size > 0 || drawIsDue(this),
       nextChange: () => nextChange(this),
-      onTick: (tick, seconds) => this.#ticked(tick, seconds),
+      onTick: (tick, seconds) => ticks.ticked(tick, seconds),
       onError: (error) => this.#log.debug({ err: error }, 'tick failed'),
     });
     this.recovery = new Recovery({
@@ -284,42 +285,6 @@ export class LiveRoom {
   /** All open sockets of this room, told to come back elsewhere. */
   sendEverybodyAway(): void {
     this.fanOut.sendEverybodyAway();
-  }
-
-  async #tick(): Promise<Tick> {
-    try {
-      await this.outage.settle();
-      return await this.engine.tick(this.cursor, this.#holderToRenew());
-    } catch (error) {
-      if (error instanceof EpochLost) await this.recover(error.epochId);
-      else if (error instanceof CursorStale || !isOutage(error)) await this.refresh();
-      // Of a cluster one node can be away, and a connection that stands can lead to a Redis that hangs.
-      else this.setRedisAway(true);
-      throw error;
-    }
-  }
-
-  /** This gateway's id once every two seconds while it holds sockets: without it a roll call would be opened. */
-  #holderToRenew(): string {
-    const now = Date.now();
-    if (this.fanOut.size === 0 || now - this.#holderRenewedAt < 2_000) return '';
-    this.#holderRenewedAt = now;
-    return this.#gatewayId;
-  }
-
-  #ticked(tick: Tick, seconds: number): void {
-    this.setRedisAway(false);
-    this.metrics.tick(seconds);
-    this.#tellFlip();
-    // The clock was set back, and with it what the room waits for.
-    if (tick.now < this.#tickedAt - 1_000) this.#catchUp(() => this.refresh());
-    this.#tickedAt = tick.now;
-    if (!tick.worked) return;
-    this.metrics.admitted(tick.admitted);
-    this.metrics.lapsed(tick.lapsed);
-    this.metrics.pace(tick, this.rules.admission, this.state === 'open' || this.state === 'drained');
-    this.visitors.releaseAgain();
-    this.recovery.payDebt();
   }
 
   /** Reads on the broadcast's word. Redis going away meanwhile is no error: all is read again when it is back. */
