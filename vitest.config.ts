@@ -1,5 +1,4 @@
 import { defineConfig } from 'vitest/config';
-import { LongFilesFirst } from './testing/long-files-first.ts';
 
 /** Far beyond what any of them takes: how long one may hang, not how fast it must be. */
 const integration = { globalSetup: ['testing/global-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000 };
@@ -9,7 +8,6 @@ export default defineConfig({
     clearMocks: true,
     expect: { poll: { timeout: 60_000, interval: 20 } },
     maxWorkers: 4,
-    sequence: { sequencer: LongFilesFirst },
     projects: [
       { extends: true, test: { name: 'unit', include: ['*/test/unit/**/*.test.ts'], testTimeout: 60_000 } },
       {
@@ -21,10 +19,9 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/*.test.ts'],
-          globalSetup: ['e2e/support/build-pages.ts'],
-          maxWorkers: 2,
-          testTimeout: 400_000,
-          hookTimeout: 400_000,
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -32,10 +29,9 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['e2e/browser/*.test.ts'],
-          globalSetup: ['e2e/support/build-pages.ts'],
           fileParallelism: false,
-          testTimeout: 400_000,
-          hookTimeout: 400_000,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
         },
       },
     ],
