@@ -63,6 +63,30 @@ test('a second chance stands where it stood: in front of who came later, and of 
   expect(await room.serve(1_000)).toEqual(['v1', 'v2', 'v3']);
 });
 
+test('turns given together are told each with its number, its place, its deadline and what lapsed before', async () => {
+  const room = await open({ claim: { windowSeconds: 5, lapsesAllowed: 2 } });
+  const seated = await room.crowd(5);
+  await room.serve(1_000);
+  await room.change([['flag.paused', '1']]);
+  await room.serve(5_000);
+  await room.change([['admission.capacity', '5']]);
+  await room.change([['flag.paused', '0']]);
+  await room.events();
+  await room.pass(50);
+  await room.engine.tick(room.cursor, '');
+  const told = (await room.events()).filter(({ type }) => type === 'admitted');
+  expect(told).toEqual(
+    seated.map(({ score }, i) => ({
+      type: 'admitted',
+      visitor: `v${i + 1}`,
+      turn: 4 + i,
+      claimBy: room.now + 5_000,
+      at: { lane: 'standard', score },
+      lapses: i < 3 ? 1 : 0,
+    })),
+  );
+});
+
 test('the capacity counts turns given and sessions, exactly, through every way in and out', async () => {
   const room = await open();
   await room.crowd(20);

@@ -43,3 +43,10 @@ export function scripts(stats: CommandStats): CommandStat {
   const [sha, text] = [stats.get('evalsha') ?? none, stats.get('eval') ?? none];
   return { calls: sha.calls + text.calls, micros: sha.micros + text.micros };
 }
+
+/** Redis time of all commands but the scripts themselves. */
+export function commandMicros(stats: CommandStats): number {
+  let micros = 0;
+  for (const [name, stat] of stats) if (name !== 'evalsha' && name !== 'eval') micros += stat.micros;
+  return micros;
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { between, parseCommandStats, scripts } from '../../bench/lib/command-stats.ts';
+import { between, commandMicros, parseCommandStats, scripts } from '../../bench/lib/command-stats.ts';
 import { pacingErrors } from '../../bench/lib/pacing-errors.ts';
 import { percentile } from '../../bench/lib/percentile.ts';
 
@@ -19,6 +19,16 @@ test('what Redis ran between two looks is told by command, without what did not 
     eval: { calls: 1, micros: 70 },
   });
   expect(scripts(ran)).toEqual({ calls: 3, micros: 220 });
+});
+
+test('the commands of scripts are told from the scripts', () => {
+  const more =
+    'cmdstat_zadd:calls=2,usec=30,usec_per_call=15.00\r\ncmdstat_hset:calls=1,usec=5,usec_per_call=5.00\r\n';
+  const ran = between(
+    parseCommandStats(info('calls=3,usec=300')),
+    parseCommandStats(info('calls=5,usec=450', more)),
+  );
+  expect([scripts(ran).micros, commandMicros(ran)]).toEqual([150, 35]);
 });
 
 test('a percentile is a value that was measured, and the last is the greatest', () => {
