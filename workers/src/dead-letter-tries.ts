@@ -9,6 +9,7 @@ import {
   settleLetter,
 } from '@ropeline/core/postgres/dead-letters.ts';
 import { isRefusedForGood } from '@ropeline/core/postgres/sql-state.ts';
+import { isOfThisLife } from '@ropeline/core/postgres/stock-life.ts';
 import { inSavepoint, inTransaction } from '@ropeline/core/postgres/transaction.ts';
 import { upsertOrders } from '@ropeline/core/postgres/upsert-orders.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
@@ -28,7 +29,8 @@ export async function retryDueLetters(pool: Pool, retry: (id: number) => Promise
 
 /**
  * Writes a letter's order. A version that Postgres has, or a higher one, settles the letter too. `unknown`: there is
- * no such letter, or somebody else is trying it.
+ * no such letter, or somebody else is trying it. One of a life of the stock that is over is refused, also to an
+ * operator: its order is void, and its units may be somebody else's.
  */
 export function tryLetter(pool: Pool, id: number): Promise<Try> {
   return inTransaction(pool, async (client) => {
@@ -37,6 +39,8 @@ export function tryLetter(pool: Pool, id: number): Promise<Try> {
     if (letter.redrivenAt !== null) return { kind: 'settled' };
     const outcome = await inSavepoint(client, async (): Promise<Try> => {
       const order = orderOf(letter);
+      if (!(await isOfThisLife(client, letter.createdAt)))
+        throw new Void('of a life of the stock that is over');
       await upsertOrders(client, [order]);
       await emitOrderEvents(client, [order]);
       await settleLetter(client, id);
@@ -48,6 +52,7 @@ export function tryLetter(pool: Pool, id: number): Promise<Try> {
 }
 
 class Unreadable extends Error {}
+class Void extends Error {}
 
 function orderOf(letter: DeadLetter): OrderRecord {
   const order = orderOfPayload(letter.payload);
@@ -56,7 +61,7 @@ function orderOf(letter: DeadLetter): OrderRecord {
 }
 
 function refusal(error: unknown): Try {
-  if (error instanceof Unreadable || isRefusedForGood(error)) {
+  if (error instanceof Unreadable || error instanceof Void || isRefusedForGood(error)) {
     return { kind: 'refused', error: (error as Error).message };
   }
   throw error;

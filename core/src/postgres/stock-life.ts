@@ -22,10 +22,19 @@ export async function readLife(client: Pick<PoolClient, 'query'>): Promise<strin
   return rows[0]?.epoch;
 }
 
+/** Whether what Postgres wrote down at that time came from the life that orders may come from, until the transaction ends. */
+export async function isOfThisLife(client: PoolClient, writtenAt: Date): Promise<boolean> {
+  const { rows } = await client.query<{ since: Date }>('select since from stock_life for share');
+  const [life] = rows;
+  return life === undefined || writtenAt >= life.since;
+}
+
 /** Begins another life: waits for who writes now, and shuts out who comes later with another epoch. */
 export async function beginLife(client: PoolClient, epoch: string): Promise<void> {
   await client.query(
-    `insert into stock_life (epoch) values ($1) on conflict (one) do update set epoch = excluded.epoch, since = now()`,
+    // Not the transaction's own time: who wrote in the old life until now has begun after it.
+    `insert into stock_life (epoch, since) values ($1, clock_timestamp())
+     on conflict (one) do update set epoch = excluded.epoch, since = clock_timestamp()`,
     [epoch],
   );
 }

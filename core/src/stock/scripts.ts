@@ -7,6 +7,16 @@ const flat = (raw: unknown): Reply => raw as Reply;
 
 const orderKeys = ['offer', 'units', 'members', 'entryUnits', 'order'] as const;
 
+export const beginBuild = defineScript(
+  { file: 'begin_build', keys: ['epoch', 'builder'], args: ['builderId', 'lost'] },
+  flat,
+);
+
+export const buildStock = defineScript(
+  { file: 'build_stock', keys: ['epoch', 'builder'], repeatedKeys: ['key'], args: ['builderId'] },
+  flat,
+);
+
 export const prepareOffer = defineScript(
   { file: 'prepare_offer', keys: ['epoch', 'offer'], args: ['epochId', 'capacity'] },
   flat,

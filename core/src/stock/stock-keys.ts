@@ -4,6 +4,8 @@ import { partitionOf } from './partitions.ts';
 export type StockKeys = {
   /** string: the life of this data set; missing = no script acts. */
   readonly epoch: string;
+  /** string: who builds the data set anew, or did last. */
+  readonly builder: string;
   /** zset: order -> holdUntil, RESERVED orders only. */
   readonly holds: string;
   /** stream: one entry per transition, the whole order each. */
@@ -39,6 +41,7 @@ export function stockKeys(partition: number): StockKeys {
     [`ropeline:{stock:${partition}}`, ...parts].join(':');
   return {
     epoch: at('epoch'),
+    builder: at('builder'),
     holds: at('holds'),
     outbox: at('outbox'),
     cursor: at('cursor'),

@@ -305,6 +305,8 @@ it('does nothing under another epoch', async () => {
   await redis.set(test.keys.epoch, 'e2');
   const before = await fingerprint(redis);
   for (const { file, keys, repeatedKeys = [], args } of definedScripts()) {
+    // Those who build a stock act while it has no epoch.
+    if (args[0] !== 'epochId') continue;
     const places = [test.keys.epoch, test.keys.offer(1), test.keys.order(orderId), ...keys, ...repeatedKeys];
     const words = ['e1', ...args.slice(1).map(() => '1'), ...Array.from({ length: 12 }, () => '1')];
     const used = keys.length + repeatedKeys.length;

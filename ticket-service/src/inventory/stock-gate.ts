@@ -11,6 +11,7 @@ import { StockClient } from '@ropeline/core/stock/stock-client.ts';
 import { durabilityProblems } from './durability.ts';
 import { rebuildStock } from './rebuild-stock.ts';
 import type { Replicas } from './replicas.ts';
+import { StockBuilder } from './stock-builder.ts';
 import { lockStock } from './stock-lock.ts';
 import { lossOf } from './stock-loss.ts';
 
@@ -143,19 +144,20 @@ export class StockGate {
       await transaction.query("set local lock_timeout = '5s'");
       await lockStock(transaction);
       await transaction.query('set local lock_timeout = 0');
+      const found = await client.epochs();
       const loss = await lossOf(client, transaction);
       if (loss === undefined) {
         if ((await readLife(transaction)) === undefined) await beginLife(transaction, client.epoch);
         return;
       }
       await fixPartitions(redis, client.partitions);
-      for (const { epoch } of client.keys) await redis.del(epoch);
+      const builder = await StockBuilder.begin(client, found);
       const epoch = randomBytes(8).toString('hex');
       await beginLife(transaction, epoch);
       const { rowCount } = await transaction.query('select 1 from orders limit 1');
       if (rowCount !== 0) log.warn({ loss }, 'the stock Redis was lost: it is built anew from Postgres');
-      await rebuildStock(transaction, client);
-      for (const keys of client.keys) await redis.set(keys.epoch, epoch);
+      await rebuildStock(transaction, builder);
+      await builder.open(epoch);
     });
     if (!(await client.reopen())) throw new Error('the stock was lost again');
   }

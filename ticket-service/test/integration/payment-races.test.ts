@@ -144,3 +144,28 @@ it('answers no older state than the one it has just moved an order to', async ()
   const { rows } = await shop.pool.query('select state from payments where order_id = $1', [orderId]);
   expect(rows).toEqual([{ state: 'refund-due' }]);
 });
+
+it('a payment that hangs holds up none of the others that are settled', async () => {
+  const shop = await openShop({ SETTLE_PAYMENTS: 'false', PAYMENT_TIMEOUT_MS: '300' });
+  const token = await shop.join();
+  await shop.behave({ hangShare: 1 });
+  const orderIds = await Promise.all(
+    [1, 2, 3].map(async () =>
+      String((await shop.order(token, { offerId: 11, quantity: 1 })).body['orderId']),
+    ),
+  );
+  const paid = await Promise.all(orderIds.map((orderId) => shop.pay(token, orderId)));
+  expect(paid.map(({ status }) => status)).toEqual([202, 202, 202]);
+  await shop.pool.query(`update payments set updated_at = now() - interval '1 minute'`);
+  const provider = slowProvider();
+  const { settle, find } = await anotherSaga(shop, provider);
+  const settler = settle();
+  // None is answered before all are asked for.
+  await provider.called(3);
+  for (const call of [2, 3, 1]) await provider.answer(call, 'paid');
+  await until(async () => {
+    const orders = await Promise.all(orderIds.map(find));
+    return orders.every(({ state }) => state === 'COMPLETED');
+  });
+  await settler.stop();
+});

@@ -2,6 +2,7 @@ import { createLog } from '@ropeline/core/log.ts';
 import type { ChargeOutcome, PaymentProvider } from '@ropeline/core/payments/provider.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
+import type { Repeated } from '@ropeline/core/repeat.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
@@ -12,11 +13,14 @@ import { OrderRows } from '../../src/orders/order-rows.ts';
 import { OrderSaga } from '../../src/orders/order-saga.ts';
 import { StockOrders } from '../../src/orders/stock-orders.ts';
 import { type Begun, PaymentRows } from '../../src/payments/payment-rows.ts';
+import { settlePayments } from '../../src/payments/settler.ts';
 import type { Shop } from './shop.ts';
 
 export type OneOfMany = {
   readonly saga: OrderSaga;
   readonly find: (orderId: string) => Promise<OrderRecord>;
+  /** Settles what nobody waits for any more, until it is stopped. */
+  readonly settle: () => Repeated;
 };
 
 type Options = {
@@ -49,14 +53,11 @@ export async function anotherSaga(
   const reading = await open();
   if (blind) reading.redis.disconnect();
   const lookup = new OrderLookup(reading.orders, new OrderRows(pool));
+  const payments = new HeldUpPayments(pool, beforePayment);
+  const saga = new OrderSaga({ orders, lookup, payments, provider, log });
   return {
-    saga: new OrderSaga({
-      orders,
-      lookup,
-      payments: new HeldUpPayments(pool, beforePayment),
-      provider,
-      log,
-    }),
+    saga,
+    settle: () => settlePayments({ payments, lookup, saga, log }),
     find: async (orderId) => {
       const found = await lookup.find(orderId);
       if (found === undefined) throw new Error(`there is no order ${orderId}`);

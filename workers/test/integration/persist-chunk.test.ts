@@ -1,6 +1,8 @@
 import type { OutboxEntry } from '@ropeline/core/jobs/outbox-entry.ts';
 import type { Pool } from '@ropeline/core/postgres/connect.ts';
 import { listDeadLetters } from '@ropeline/core/postgres/dead-letters.ts';
+import { beginLife } from '@ropeline/core/postgres/stock-life.ts';
+import { inTransaction } from '@ropeline/core/postgres/transaction.ts';
 import { readWatermark } from '@ropeline/core/postgres/watermarks.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import { describe, expect, test } from 'vitest';
@@ -252,6 +254,20 @@ describe('a dead letter', () => {
     expect(await takenOf(pool)).toBe(1);
     expect(await listDeadLetters(pool, { all: false, limit: 1 })).toEqual([]);
   });
+});
+
+test('a letter of a life of the stock that is over is void, also for an operator', async () => {
+  const pool = await shop(1);
+  await persist(pool, reserved);
+  await persist(pool, anOrder());
+  await pool.query('update offers set capacity = 2');
+  await inTransaction(pool, (client) => beginLife(client, 'another'));
+  const [letter] = await listDeadLetters(pool, { all: false, limit: 1 });
+  expect(await tryLetter(pool, letter?.id ?? 0)).toMatchObject({
+    kind: 'refused',
+    error: 'of a life of the stock that is over',
+  });
+  expect(await takenOf(pool)).toBe(1);
 });
 
 describe('units with names', () => {
