@@ -34,6 +34,7 @@ import { memberRoutes } from './routes/members.ts';
 import { offerRoutes } from './routes/offers.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { refuseSoldOutFirst } from './routes/sold-out-first.ts';
 import { sourceRoutes } from './routes/source-routes.ts';
 import { unitMapRoutes } from './routes/unit-maps.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -109,6 +110,7 @@ export async function buildHttp(parts: Parts): Promise<FastifyInstance> {
   }
   addStorefront(http);
   http.addHook('preClose', async () => streams.close());
+  refuseSoldOutFirst(http, parts);
   await http.ready();
   return http;
 }

@@ -18,6 +18,8 @@ export type Metrics = {
   readonly counted: (send: SendSignal) => SendSignal;
   readonly countIssue: (outcome: IssueOutcome) => void;
   readonly observeRequests: (app: FastifyInstance) => void;
+  /** An order refused in front of Fastify: counted like one that Fastify saw. */
+  readonly countSoldOutFirst: (elapsedMs: number) => void;
   /** The reconciler found something. */
   readonly found: (finding: string) => void;
   /** The same provider, its charges counted. */
@@ -169,6 +171,11 @@ export function createMetrics(registry: Registry, watched: Watched): Metrics {
     showBreaker,
     countIssue: (outcome) => issues.inc({ outcome }),
     countCallback: (outcome) => callbacks.inc({ outcome }),
+    countSoldOutFirst(elapsedMs) {
+      refusals.inc({ code: 'sold-out' });
+      requests.observe({ route: '/api/orders', status: '4xx' }, elapsedMs / 1_000);
+      orders.inc({ call: 'reserve', outcome: 'sold-out' });
+    },
     observeRequests(app) {
       const codes = new WeakMap<FastifyRequest, string>();
       app.addHook('onError', (request, _reply, error, done) => {

@@ -48,7 +48,14 @@ export class EntryGuard {
       throw new AppError('entry-wrong-room', { members: { rooms: offer.rooms } });
     const holder = holderOf(claims.jti);
     if ((await this.#holderOf(claims, holder)) !== holder) throw new AppError('entry-bound');
-    return { jti: claims.jti, room: claims.aud, visitor: claims.sub };
+    return entryOf(claims);
+  }
+
+  /** The entry where nothing is to be checked anew; undefined says nothing: `admit` knows. */
+  recall(offer: Offer, [token]: readonly string[], holderOf: (jti: string) => string): Entry | undefined {
+    const claims = token === undefined ? undefined : this.#keys.recall(token);
+    if (claims === undefined || !offer.rooms.includes(claims.aud)) return undefined;
+    return this.#knownHolderOf(claims) === holderOf(claims.jti) ? entryOf(claims) : undefined;
   }
 
   async #firstValid(tokens: readonly string[]): Promise<EntryClaims | undefined> {
@@ -59,10 +66,16 @@ export class EntryGuard {
     return undefined;
   }
 
-  async #holderOf({ jti, exp }: EntryClaims, user: string): Promise<string> {
-    const expiresAt = exp * 1_000;
+  #knownHolderOf({ jti, exp }: EntryClaims): string | undefined {
     const known = this.#bindings.get(jti);
-    if (known !== undefined && known.expiresAt >= expiresAt) return known.holder;
+    return known !== undefined && known.expiresAt >= exp * 1_000 ? known.holder : undefined;
+  }
+
+  async #holderOf(claims: EntryClaims, user: string): Promise<string> {
+    const known = this.#knownHolderOf(claims);
+    if (known !== undefined) return known;
+    const { jti, exp } = claims;
+    const expiresAt = exp * 1_000;
     const holder = await this.#bind(jti, user, expiresAt);
     if (this.#bindings.size >= this.#maxRemembered) {
       const [oldest] = this.#bindings.keys();
@@ -71,4 +84,8 @@ export class EntryGuard {
     this.#bindings.set(jti, { holder, expiresAt });
     return holder;
   }
+}
+
+function entryOf({ jti, aud, sub }: EntryClaims): Entry {
+  return { jti, room: aud, visitor: sub };
 }

@@ -51,6 +51,11 @@ export class EntryKeys {
     this.#stopped.abort();
   }
 
+  /** Claims of a token that was checked before and still lives; undefined says nothing of its validity. */
+  recall(token: string): EntryClaims | undefined {
+    return this.#verifier.recall(token);
+  }
+
   /** The claims of a valid token, else undefined. Throws 503 `unavailable` while no key was ever fetched. */
   async verify(token: string): Promise<EntryClaims | undefined> {
     const claims = await this.#verifier.verify(token);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { AppError } from '@ropeline/core/errors.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
 import type { Inventory } from '../inventory/inventory.ts';
@@ -44,6 +44,7 @@ export class OrderDesk {
     if (offer.coupon !== null)
       throw new AppError('bad-request', { detail: 'A coupon is issued, not ordered' });
     const { units, quantity, amountMinor } = priceUnits(offer, wish.wanted);
+    if (this.isSoldOut(wish)) throw refusal({ kind: 'sold-out', available: 0 });
     const bodyHash = hashOf(`${offer.kind} ${offer.id} ${units}`);
     const old = await this.#oldOrder(wish);
     if (old !== undefined) {
@@ -73,6 +74,17 @@ export class OrderDesk {
   }
 
   /**
+   * Whether `place` would refuse the wish with `sold-out` out of memory, asking nobody. Throws the problem of a wish
+   * that the offer cannot fulfil.
+   */
+  isSoldOut({ offer, memberId, wanted }: Pick<Wish, 'offer' | 'memberId' | 'wanted'>): boolean {
+    if (this.#parts.inventory.soldOutTo(offer.id, memberId) === undefined) return false;
+    if (offer.isWithdrawn || offer.coupon !== null) return false;
+    priceUnits(offer, wanted);
+    return true;
+  }
+
+  /**
    * Redis keeps a key for a day; of offers that are older than most of it, Postgres is asked first. Not for who never
    * ordered, for they have no key, nor for a key that Redis has: so these are served while Postgres is away.
    */
@@ -81,7 +93,6 @@ export class OrderDesk {
     if (idempotencyKey === '') return undefined;
     if (!offer.isWithdrawn) {
       if (Date.now() - offer.createdAt < surelyInRedisMs) return undefined;
-      if (inventory.soldOutTo(offer.id, memberId) !== undefined) return undefined;
       if (!(await inventory.mayHaveForgotten(offer, memberId, idempotencyKey))) return undefined;
     }
     return lookup.ofKey(memberId, offer.id, idempotencyKey);
@@ -90,7 +101,7 @@ export class OrderDesk {
 
 /** Short: it only tells a repeat from a misuse of one member's key. */
 function hashOf(body: string): string {
-  return createHash('sha256').update(body).digest('base64url').slice(0, 22);
+  return hash('sha256', body, 'base64url').slice(0, 22);
 }
 
 /** The problem that says why no units were taken. */

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '@ropeline/core/errors.ts';
 import { entryCookie, entryHeader } from '@ropeline/core/protocol/entry.ts';
 import type { FastifyRequest } from 'fastify';
@@ -36,6 +37,10 @@ export type Auth = {
   readonly requireTechnicalEntry: (
     offerOf: (request: FastifyRequest) => Offer,
   ) => (request: FastifyRequest) => Promise<void>;
+  /** Whom `requireMember` would let through without checking anything anew. */
+  readonly recallMember: (headers: IncomingHttpHeaders) => Member | undefined;
+  /** Whether `requireEntry` would let the member through to the offer without checking anything anew. */
+  readonly recallsEntry: (headers: IncomingHttpHeaders, offer: Offer, member: Member) => boolean;
 };
 
 type Options = {
@@ -53,19 +58,25 @@ export function createAuth({ tokens, entries }: Options): Auth {
     async (request: FastifyRequest): Promise<void> => {
       const offer = offerOf(request);
       if (entries === undefined) return;
-      request.entry = await entries.admit(offer, entryTokens(request, offer), (jti) =>
+      request.entry = await entries.admit(offer, entryTokens(request.headers, offer), (jti) =>
         holderOf(request, jti),
       );
     };
   return {
     async requireMember(request) {
-      request.member = await memberOf(tokens, bearer(request));
+      request.member = await memberOf(tokens, bearer(request.headers));
     },
     requireRole: (wanted) => async (request) => {
       if (roles.indexOf(memberIn(request).role) < roles.indexOf(wanted)) throw new AppError('role-required');
     },
     requireEntry: (offerOf) => entryFor(offerOf, (request) => memberIn(request).id),
     requireTechnicalEntry: (offerOf) => entryFor(offerOf, (_request, jti) => technicalHolder(jti)),
+    recallMember(headers) {
+      const token = bearer(headers);
+      return token === undefined ? undefined : tokens.recall(token);
+    },
+    recallsEntry: (headers, offer, { id }) =>
+      entries === undefined || entries.recall(offer, entryTokens(headers, offer), () => id) !== undefined,
   };
 }
 
@@ -82,16 +93,16 @@ export function memberIn(request: FastifyRequest): Member {
   return request.member;
 }
 
-function bearer(request: FastifyRequest): string | undefined {
-  return /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+function bearer({ authorization = '' }: IncomingHttpHeaders): string | undefined {
+  return /^Bearer ([^\s]+)$/i.exec(authorization)?.[1];
 }
 
 /** The header's token, else those of the cookies of the offer's rooms. */
-function entryTokens(request: FastifyRequest, offer: Offer): readonly string[] {
-  const header = request.headers[entryHeader];
+function entryTokens(headers: IncomingHttpHeaders, offer: Offer): readonly string[] {
+  const header = headers[entryHeader];
   if (typeof header === 'string') return [header];
   const wanted = new Set(offer.rooms.map(entryCookie));
-  return (request.headers.cookie ?? '').split(';').flatMap((pair) => {
+  return (headers.cookie ?? '').split(';').flatMap((pair) => {
     const [name = '', ...rest] = pair.trim().split('=');
     return wanted.has(name) ? [rest.join('=')] : [];
   });

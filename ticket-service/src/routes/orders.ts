@@ -10,35 +10,9 @@ import type { OrderDesk } from '../orders/order-desk.ts';
 import type { Found, OrderLookup } from '../orders/order-lookup.ts';
 import type { OrderSaga } from '../orders/order-saga.ts';
 import type { CancelOutcome, PayOutcome } from '../orders/outcomes.ts';
-import type { WantedUnits } from '../orders/wanted-units.ts';
 import { type Auth, memberIn } from '../plugins/auth.ts';
 import { security } from '../plugins/openapi.ts';
-
-const offerId = Type.Integer({ minimum: 1, maximum: 2_147_483_647 });
-const night = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: "A date in the hotel's zone" });
-const closed = { additionalProperties: false } as const;
-
-/** One of the three, as the offer's kind asks for. */
-const OrderWish = Type.Union(
-  [
-    Type.Object({ offerId, quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }) }, closed),
-    Type.Object(
-      {
-        offerId,
-        seats: Type.Array(Type.String({ minLength: 1, maxLength: 16 }), { minItems: 1, maxItems: 100 }),
-      },
-      closed,
-    ),
-    Type.Object({ offerId, from: night, to: night }, closed),
-  ],
-  {
-    examples: [
-      { offerId: 1, quantity: 2 },
-      { offerId: 2, seats: ['A1', 'A2'] },
-      { offerId: 3, from: '2026-12-30', to: '2027-01-02' },
-    ],
-  },
-);
+import { idempotencyKeyIn, OrderWish, wantedIn } from './order-wish.ts';
 
 const OrderAnswer = Type.Object(
   {
@@ -93,7 +67,6 @@ const PayWish = Type.Union(
 const OrderId = Type.Object({
   id: Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' }),
 });
-const keyPattern = /^[\x21-\x7e]{1,200}$/;
 const mostListed = 100;
 
 type Parts = {
@@ -105,10 +78,9 @@ type Parts = {
 };
 
 export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, lookup }: Parts): void {
-  const offerOf = (request: FastifyRequest): Offer =>
-    catalog.get((request.body as Static<typeof OrderWish>).offerId);
+  const offerOf = (request: FastifyRequest): Offer => catalog.get((request.body as OrderWish).offerId);
 
-  app.post<{ Body: Static<typeof OrderWish> }>(
+  app.post<{ Body: OrderWish }>(
     '/api/orders',
     {
       preHandler: [auth.requireMember, auth.requireEntry(offerOf)],
@@ -143,7 +115,7 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
         memberId: memberIn(request).id,
         wanted: wantedIn(request.body),
         entry: request.entry?.jti,
-        idempotencyKey: idempotencyKey(request),
+        idempotencyKey: idempotencyKeyIn(request.headers),
       });
       return reply.code(kind === 'created' ? 201 : 200).send(orderAnswer(order));
     },
@@ -259,10 +231,6 @@ export function orderRoutes(app: FastifyInstance, { auth, catalog, desk, saga, l
   }
 }
 
-function wantedIn({ offerId: _, ...wanted }: Static<typeof OrderWish>): WantedUnits {
-  return wanted;
-}
-
 function orderIdIn({ params }: FastifyRequest): string {
   return (params as Static<typeof OrderId>).id.toLowerCase();
 }
@@ -301,15 +269,6 @@ function cancelled(outcome: CancelOutcome): OrderRecord {
     default:
       return outcome satisfies never;
   }
-}
-
-function idempotencyKey({ headers }: FastifyRequest): string {
-  const key = headers['idempotency-key'];
-  if (typeof key !== 'string' || key === '') throw new AppError('idempotency-key-required');
-  if (!keyPattern.test(key)) {
-    throw new AppError('bad-request', { detail: 'Idempotency-Key: 1 to 200 visible ASCII characters' });
-  }
-  return key;
 }
 
 function orderAnswer(order: OrderRecord): Static<typeof OrderAnswer> {

@@ -31,9 +31,12 @@ describe('an access token', () => {
   test('ends after half an hour, remembered or not', async () => {
     const tokens = new AccessTokens(secret);
     const { token, expiresAt } = await tokens.issue(member);
+    expect(tokens.recall(token)).toBeUndefined();
     expect(await tokens.verify(token)).toEqual(member);
+    expect(tokens.recall(token)).toEqual(member);
     vi.useFakeTimers({ now: expiresAt + 1, toFake: ['Date'] });
     try {
+      expect(tokens.recall(token)).toBeUndefined();
       expect(await tokens.verify(token)).toBeUndefined();
       expect(await new AccessTokens(secret).verify(token)).toBeUndefined();
     } finally {
