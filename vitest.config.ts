@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongFilesFirst } from './testing/long-files-first.ts';
 
 /** Far beyond what any of them takes: how long one may hang, not how fast it must be. */
 const integration = { globalSetup: ['testing/global-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000 };
@@ -8,6 +9,7 @@ export default defineConfig({
     clearMocks: true,
     expect: { poll: { timeout: 60_000, interval: 20 } },
     maxWorkers: 4,
+    sequence: { sequencer: LongFilesFirst },
     projects: [
       { extends: true, test: { name: 'unit', include: ['*/test/unit/**/*.test.ts'], testTimeout: 60_000 } },
       {
@@ -19,9 +21,10 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          globalSetup: ['e2e/support/build-pages.ts'],
+          maxWorkers: 2,
+          testTimeout: 400_000,
+          hookTimeout: 400_000,
         },
       },
       {
@@ -29,9 +32,10 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['e2e/browser/*.test.ts'],
+          globalSetup: ['e2e/support/build-pages.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
+          testTimeout: 400_000,
+          hookTimeout: 400_000,
         },
       },
     ],

@@ -28,26 +28,28 @@ describe('a gateway that is killed while 600 visitors arrive and wait', () => {
     const first = await watch.rulesNow();
     crowd = new Crowd(ropeline().addresses.gateway, { visitors: crowdSize, arriveMs: 8_000, pollsEvery: 5 });
     crowd.arrive();
-    await until(() => crowd.joined.length >= crowdSize / 2, 20_000);
+    await until(() => crowd.joined.length >= crowdSize / 2);
+    await until(() => crowd.connected.length >= crowdSize / 4);
 
     const victim = controlOwner(ropeline());
     listening = gatewaysOnPort(ropeline());
     held = listening.map((pid) => connectionsOf(ropeline(), pid));
-    const connected = crowd.visitors.filter(({ isConnected }) => isConnected);
+    const { connected } = crowd;
     process.kill(victim, 'SIGKILL');
     await until(() => !gatewaysOf(ropeline()).includes(victim));
-    await until(() => crowd.joined.length === crowdSize, 30_000);
+    await until(() => crowd.joined.length === crowdSize, 120_000);
     const sockets = (): readonly boolean[] =>
       crowd.visitors
         .filter((visitor, index) => index % 5 !== 0 && visitor.entry === undefined)
         .map(({ isConnected }) => isConnected);
-    await until(() => sockets().every(Boolean), 15_000);
+    await until(() => sockets().every(Boolean));
     lost = connected.filter(({ closes }) => closes.some(({ code }) => code === 1006)).length;
-    spared = connected.filter(({ closes }) => closes.length === 0).length;
+    // Who got in closes the socket: 1000.
+    spared = connected.filter(({ closes }) => closes.every(({ code }) => code === 1000)).length;
 
     // The control plane has moved to the gateway that lives.
     await until(() => operatorOf(ropeline()).patch({ admission: { ratePerMinute: 6_000 } }));
-    await until(() => crowd.entered.length === crowdSize || crowd.errors.length > 0, 40_000);
+    await until(() => crowd.entered.length === crowdSize || crowd.errors.length > 0, 120_000);
     await until(() => gatewaysOf(ropeline()).length === 2);
     record = readRecord(watch.messages);
     rules = await watch.rulesSince(first);
@@ -77,8 +79,10 @@ describe('a gateway that is killed while 600 visitors arrive and wait', () => {
     expect(ours.size).toBe(crowdSize);
     expect(admitted.filter((visitor) => ours.has(visitor)).sort()).toEqual([...ours].sort());
     expect(new Set(crowd.visitors.map(({ entry }) => entry?.entryToken)).size).toBe(crowdSize);
-    // A join whose answer died with the gateway has a place that nobody holds; few can have been under way.
-    expect(admitted.length - crowdSize).toBeLessThanOrEqual(20);
+    // A join whose answer died with the gateway has a place that nobody holds: each of them was repeated.
+    const strangers = new Set(admitted.filter((visitor) => !ours.has(visitor)));
+    const repeated = crowd.visitors.reduce((sum, visitor) => sum + visitor.repeated, 0);
+    expect(strangers.size).toBeLessThanOrEqual(repeated);
   });
 
   test('changes nothing in the order: places by arrival, turns by place', () => {

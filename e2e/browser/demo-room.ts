@@ -48,7 +48,7 @@ function demoRoom(ropeline: Ropeline, browser: Browser): DemoRoom {
     async visitor(options = {}) {
       const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
       onTestFinished(() => context.close());
-      context.setDefaultTimeout(15_000);
+      context.setDefaultTimeout(60_000);
       return context.newPage();
     },
     at: (path) => new URL(path, ropeline.addresses.gateway).href,
@@ -88,6 +88,11 @@ async function operator(ropeline: Ropeline, method: string, action: string, body
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${action}: ${answer.status} ${text}`);
+}
+
+/** Until the page shows this position. */
+export async function showsPosition(page: Page, position: number): Promise<void> {
+  await until(async () => (await positionOn(page)) === position);
 }
 
 /** The position that the page shows. */

@@ -14,7 +14,7 @@ it('leads a visitor from the queue page through the shop to a paid order, and wh
   expect(page.url()).toContain('/_ropeline/rooms/demo/page?to=');
   expect(await positionOn(page)).toBeGreaterThanOrEqual(1);
   await until(async () => /^\d+ in line · demo$/.test(await page.title()));
-  expect(await page.locator('#note').innerText()).toMatch(/paused/);
+  await page.locator('#note', { hasText: 'paused' }).waitFor();
 
   await room.resume();
   await page.waitForURL(room.at('/'));
@@ -63,7 +63,7 @@ it('says so when the payment is declined', async () => {
   try {
     await page.getByRole('button', { name: 'Pay' }).click();
     await page.locator('#order-state', { hasText: 'CANCELLED' }).waitFor();
-    expect(await page.getByRole('alert').innerText()).toMatch(/declined/);
+    await page.getByRole('alert').filter({ hasText: 'declined' }).waitFor();
   } finally {
     await behave(0);
   }
@@ -78,7 +78,7 @@ it('says that the visit has ended, and leads back to the line', async () => {
   await page.context().clearCookies({ name: 'ropeline_entry_demo' });
   const back = page.getByRole('link', { name: 'Back to the line' });
   await back.waitFor();
-  expect(await page.getByRole('alert').innerText()).toMatch(/visit has ended/);
+  await page.getByRole('alert').filter({ hasText: 'visit has ended' }).waitFor();
   // The place is still active: the way back leads in again at once.
   await back.click();
   await page.locator('#price', { hasText: /\d/ }).waitFor();

@@ -21,5 +21,5 @@ export async function killService(ropeline: Ropeline, name: Service): Promise<vo
   const timesBack = () => ropeline.output().split(`${name} is back`).length;
   const before = timesBack();
   process.kill(found.pid, 'SIGKILL');
-  await until(() => timesBack() > before, 20_000);
+  await until(() => timesBack() > before);
 }

@@ -47,7 +47,7 @@ export async function startRopeline(options: StartOptions = {}): Promise<Ropelin
     await until(() => {
       if (child.exitCode !== null || child.signalCode !== null) return true;
       return output().trimEnd().endsWith('ropeline ready');
-    }, 90_000);
+    }, 180_000);
     const addresses = readAddresses(dataDir);
     if (addresses === undefined || child.exitCode !== null) throw new Error('it has ended');
     return { ...launched, addresses, operatorToken: addresses.operatorToken ?? '' };

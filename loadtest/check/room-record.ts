@@ -41,9 +41,13 @@ export function readRecord(messages: readonly string[]): RoomRecord {
     if (last !== undefined) missing += Math.max(0, Number(number) - last - 1);
     last = Number(number);
     for (const line of lines) {
-      const [letter = '', visitor = ''] = line.split(' ');
+      const [letter = '', visitor = '', ...words] = line.split(' ');
       const kind = kinds[letter];
       if (kind !== undefined) events.push({ at: Number(now), kind, visitor });
+      // Turns given together: `h lane claimBy turn visitor score visitor score ...`.
+      if (letter === 'h')
+        for (const [i, word] of words.slice(2).entries())
+          if (i % 2 === 0) events.push({ at: Number(now), kind: 'admitted', visitor: word });
     }
   }
   return { events, missing, epochs: epochs.size };
