@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, inject, test } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
+import { join, line, openQueue, ownRedis, recovered, setRules } from '../support/losing-redis.ts';
 import { createRoom, openRooms } from '../support/open-rooms.ts';
 import { openEngine } from '../support/queue-observer.ts';
 import { VirtualRoom } from '../support/virtual-room.ts';
@@ -119,3 +120,31 @@ test('a gateway that has put everything back knows that another has not: the roo
   });
   await until(() => room.state === 'open');
 }, 90_000);
+
+test('a gateway with many visitors says between some hundred of them that it has not seated all again', async () => {
+  const queue = await openQueue((await ownRedis()).url, rules);
+  const { room, open } = queue;
+  await setRules(queue, { 'flag.paused': '1' });
+  await Promise.all(Array.from({ length: 1_600 }, () => join(queue)));
+  const calls: string[] = [];
+  const { engine } = open;
+  const seat = engine.seat.bind(engine);
+  const restore = engine.recovery.restore.bind(engine.recovery);
+  engine.seat = (...args) => {
+    if (calls.at(-1) !== 'seats') calls.push('seats');
+    return seat(...args);
+  };
+  engine.recovery.restore = (cursor, words) => {
+    calls.push(words.length === 0 ? 'not all yet' : 'memory');
+    return restore(cursor, words);
+  };
+  const { epochId } = room.cursor;
+  await open.redis.flushall();
+  room.wake();
+  await recovered([queue], epochId);
+  const part = ['seats', 'not all yet'];
+  // What a busy machine has failed at is begun anew.
+  const last = calls.slice(calls.lastIndexOf('memory'));
+  expect(last).toEqual(['memory', ...part, ...part, ...part, 'seats']);
+  expect((await line(queue)).length).toBe(1_600);
+});
