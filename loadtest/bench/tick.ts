@@ -18,7 +18,7 @@ const ticksEach = 60;
 const admissions = 100;
 const slotMs = 50;
 const goalMicros = 1_000;
-const pieces = 15;
+const pieces = 12;
 
 const kinds = ['admissions alone', 'and counts', 'and a piece of the sketch'] as const;
 type Kind = (typeof kinds)[number];

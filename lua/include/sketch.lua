@@ -6,7 +6,8 @@
 -- of rank 1,000 and of every sixtieth part of the queue behind it. Pieces go from the back of the first thousand to its
 -- front: who moves up meanwhile falls between no two. Ids, because Redis writes a score of sixteen digits in half a
 -- microsecond, and a thousand of them would cost more than all the rest.
-local EXACT, MARKS, PIECES = 1000, 60, 15
+-- Each piece is three commands: with more of them a lane would cost more than 100 a second.
+local EXACT, MARKS, PIECES = 1000, 60, 12
 
 -- How many pieces follow; none while the scores are `hidden`, because they are still to be drawn.
 local function count_lanes(lanes, lines, hidden)
