@@ -132,6 +132,7 @@ export function sourceMusicalRoutes(app: FastifyInstance, parts: Parts): void {
             'entry-bound',
             'entry-wrong-room',
             'unknown-offer',
+            'limit-reached',
             'not-ready',
             'unavailable',
           ),

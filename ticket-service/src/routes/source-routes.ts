@@ -42,7 +42,7 @@ type Parts = {
   readonly loginsPerMinute: number;
 };
 
-const TicketId = Type.Object({ ticketId: Type.String({ pattern: '^[0-9]{1,9}$', examples: ['1'] }) });
+const TicketId = Type.Object({ ticketId: Type.String({ pattern: '^[1-9][0-9]{0,8}$', examples: ['1'] }) });
 
 const Health = Type.Object({ status: Type.String() }, { examples: [{ status: 'UP' }] });
 
@@ -99,7 +99,10 @@ export function sourceRoutes(app: FastifyInstance, parts: Parts): void {
             { data: Type.Object({ accessToken: Type.String() }) },
             { examples: [{ data: { accessToken: 'eyJhbGciOi...' } }] },
           ),
-          ...problems('bad-request', 'wrong-credentials', 'too-many-logins', 'busy'),
+          ...problems(
+            ...(['bad-request', 'wrong-credentials', 'too-many-logins'] as const),
+            ...(['too-many-requests', 'busy', 'unavailable'] as const),
+          ),
         },
       },
     },

@@ -1,4 +1,5 @@
 import { AppError } from '@ropeline/core/errors.ts';
+import { problems } from '@ropeline/core/http/problem-schemas.ts';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Products } from '../inventory/products.ts';
@@ -30,6 +31,10 @@ const answers = {
     { examples: [{ status: 'cancelled', released: 1 }] },
   ),
 };
+const Malformed = Type.Object(
+  { error: Type.String() },
+  { examples: [{ error: 'body/quantity must be >= 1' }] },
+);
 const NotFound = Type.Object({ error: Type.String() }, { examples: [{ error: 'not found' }] });
 const TooMany = Type.Object(
   { error: Type.String(), available: count, requested: count },
@@ -44,7 +49,7 @@ export function sourceStockRoutes(app: FastifyInstance, products: Products): voi
   const schema = (what: keyof typeof answers, summary: string, body: object) => ({
     ...{ tags: ['source'], summary, body },
     response: {
-      ...{ 200: answers[what], 404: NotFound },
+      ...{ 200: answers[what], 400: Malformed, 404: NotFound, ...problems('not-ready', 'unavailable') },
       ...(what === 'reserve' || what === 'confirm' ? { 409: TooMany } : {}),
     },
   });

@@ -18,7 +18,11 @@ import { callbackSecret, openShop } from '../support/shop.ts';
 import { openStockRedis } from '../support/stock-redis.ts';
 
 /** Shown by other tests, or only by a crowd. */
-const elsewhere = ['POST /member/login 503 busy', 'GET /api/offers/{id}/stock/stream 503 unavailable'];
+const elsewhere = [
+  'POST /member/login 503 busy',
+  'POST /member/login 429 too-many-requests',
+  'GET /api/offers/{id}/stock/stream 503 unavailable',
+];
 const tags = ['offers', 'orders', 'coupons', 'payments', 'source'];
 
 it('every documented answer really occurs, and none that is not documented', async () => {
@@ -251,6 +255,12 @@ it('every documented answer really occurs, and none that is not documented', asy
   await seat(1, A1, { ...second, 'x-ropeline-entry': first['x-ropeline-entry'] });
   await seat(1, A1, { ...second, ...elses });
   await seat(999, A1, first);
+  const offerOf = async (kind: string) => {
+    const sql = `select offer_id as id from source_offers where kind = '${kind}' and source_id = 1`;
+    return Number((await shop.pool.query(sql)).rows[0]?.id);
+  };
+  await change(await offerOf('musical'), { perMember: 1 });
+  await seat(1, { seatName: 'A2' }, first);
   const ownRoom = (await ask('POST /rooms', { json: { price: 5 } })).body['id'];
   await ask('POST /rooms', { json: {} });
   await ask('GET /rooms');
@@ -265,6 +275,8 @@ it('every documented answer really occurs, and none that is not documented', asy
   for (const headers of [{}, elses, { 'x-ropeline-entry': first['x-ropeline-entry'] }])
     await stay(20300101, headers);
   await stay(20300101, technical, 999);
+  await change(await offerOf('room'), { perEntry: 1 });
+  await stay(20300101);
   await shop.behave({ declineShare: 1 });
   // Rooms of their own: no workers tell Postgres that the nights are free again.
   await answered(() => stay(20300101, technical, free--), 402);
@@ -298,6 +310,7 @@ it('every documented answer really occurs, and none that is not documented', asy
   await buy(1, { ...other, ...elses });
   for (const what of ['get', 'reserve', 'confirm', 'cancel'])
     for (const json of [
+      {},
       { product_id: 1, quantity: 1 },
       { product_id: 99, quantity: 1 },
     ])
@@ -327,6 +340,9 @@ it('every documented answer really occurs, and none that is not documented', asy
       ask('POST /rooms', { json: { price: 5 } }),
       ask('DELETE /rooms/{id}', { at: 9 }),
       ask('GET /actuator/health'),
+      ...['get', 'reserve', 'confirm', 'cancel'].map((what) =>
+        ask(`POST /api/stock/${what}`, { json: { product_id: 1, quantity: 1 } }),
+      ),
     ]);
   };
   const nightsOf = await make({ ...{ kind: 'nights', title: 't', currency: 'KRW', priceMinor: 1 }, nights });
@@ -372,6 +388,7 @@ it('every documented answer really occurs, and none that is not documented', asy
     ask('GET /rooms'),
     ask('GET /books/{id}', { at: booked }),
     ask('GET /payments/{bookId}', { at: booked }),
+    logIn({ id: 'testuser3', password: 'qwer1234' }),
   ]);
 
   const described = await describedAnswers(shop.running, tags);
