@@ -309,11 +309,7 @@ it('every documented answer really occurs, and none that is not documented', asy
   await buy(1, { ...other, 'x-ropeline-entry': first['x-ropeline-entry'] });
   await buy(1, { ...other, ...elses });
   for (const what of ['get', 'reserve', 'confirm', 'cancel'])
-    for (const json of [
-      {},
-      { product_id: 1, quantity: 1 },
-      { product_id: 99, quantity: 1 },
-    ])
+    for (const json of [{}, { product_id: 1, quantity: 1 }, { product_id: 99, quantity: 1 }])
       await ask(`POST /api/stock/${what}`, { json });
   for (const what of ['reserve', 'confirm'])
     await ask(`POST /api/stock/${what}`, { json: { product_id: 1, quantity: 1_000 } });
