@@ -95,7 +95,8 @@ export async function createTicketService(config: Config, log: Logger): Promise<
   });
 
   const isOnSale = (offerId: number) => catalog.find(offerId)?.isWithdrawn === false;
-  const streams = new StockStreams({ stock, isOnSale, most: config.stockWatchers });
+  const streams = new StockStreams({ stock, most: config.stockWatchers });
+  onStop(catalog.onChange(() => streams.endAllBut(isOnSale)));
   const registry = createRegistry();
   const metrics = createMetrics(registry, { hashing, offers, stock, streams, relaxed });
   const guarded = guardedProvider(await openProvider(config), {

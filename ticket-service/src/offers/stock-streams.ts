@@ -18,8 +18,6 @@ export function stockAnswer(stock: StockSource, offerId: number): StockAnswer {
 
 type Options = {
   readonly stock: StockSource;
-  /** A stream of an offer that is not on sale any more ends; a client that comes back is told so. */
-  readonly isOnSale: (offerId: number) => boolean;
   /** Most that watch at once. */
   readonly most: number;
   readonly pauseMs?: number;
@@ -72,6 +70,12 @@ export class StockStreams {
     response.write(first);
   }
 
+  /** Ends the streams of offers that are not on sale any more: a client that comes back is told so. */
+  endAllBut(isOnSale: (offerId: number) => boolean): void {
+    for (const [offerId, watchers] of this.#watchers)
+      if (!isOnSale(offerId)) for (const response of watchers) response.end();
+  }
+
   close(): void {
     this.#ignore();
     clearInterval(this.#heartbeat);
@@ -98,10 +102,7 @@ export class StockStreams {
   }
 
   #beat(): void {
-    for (const [offerId, watchers] of this.#watchers) {
-      if (this.#options.isOnSale(offerId)) this.#write(offerId, ': still here\n\n');
-      else for (const response of watchers) response.end();
-    }
+    for (const offerId of this.#watchers.keys()) this.#write(offerId, ': still here\n\n');
   }
 
   #write(offerId: number, text: string): void {

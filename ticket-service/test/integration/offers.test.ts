@@ -98,11 +98,13 @@ test('beyond its limit the stream says 503 and when to come back; who leaves mak
   expect((await call(small, '/api/offers/1/stock')).status).toBe(200);
 });
 
-test('an offer that is withdrawn has no stock any more', async () => {
+test('an offer that is withdrawn has no stock any more, and who watches it hears the end', async () => {
   const shop = cleanedUp(await startService(), (made) => made.stop());
   const host = bearer(await logIn(shop, 'host1'));
   await until(async () => (await call(shop, '/api/offers/1/stock')).status === 200);
+  const watching = await fetch(`${shop.url}/api/offers/1/stock/stream`);
   expect((await call(shop, '/api/offers/1', { method: 'DELETE', headers: host })).status).toBe(204);
+  expect(await watching.text()).toContain('event: stock');
   for (const path of ['', '/stock', '/stock/stream']) {
     expect(await call(shop, `/api/offers/1${path}`)).toMatchObject({
       status: 404,

@@ -22,7 +22,7 @@ async function openStreams() {
   const memory = new StockMemory();
   const tell = (held: number) => memory.learn(1, { capacity: 1_000_000, held, sold: 0 });
   tell(0);
-  const streams = new StockStreams({ stock: memory, isOnSale: () => true, most: 50, pauseMs: 1 });
+  const streams = new StockStreams({ stock: memory, most: 50, pauseMs: 1 });
   const server = createServer({ highWaterMark: bufferBytes }, (_request, response) =>
     streams.add(1, response),
   );
