@@ -9,6 +9,7 @@ import { startRedisSentinel } from '../../../testing/redis-sentinel.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import { bearer, call, logIn } from '../support/http.ts';
+import { openShop } from '../support/shop.ts';
 import { type RunningService, startService } from '../support/start-service.ts';
 
 async function durable(words: readonly string[] = []): Promise<RedisServer> {
@@ -87,6 +88,35 @@ it('answers 503 while the replica hangs, holds the units, and tells the same ord
   process.kill(replica.pid, 'SIGCONT');
   expect(await ordered(running, token, 'k2')).toMatchObject({ status: 200, body: { state: 'RESERVED' } });
   await until(async () => (await call(running, '/api/offers/1/stock')).body['held'] === 2);
+});
+
+it('moves no money before a replica knows of the step that it follows from', async () => {
+  const master = await durable();
+  const replica = await follow(master);
+  cleanedUp(replica, ({ pid }) => process.kill(pid, 'SIGCONT'));
+  const env = { STOCK_REPLICAS: '1', DURABILITY: 'strict', SETTLE_PAYMENTS: 'false' };
+  const shop = await openShop(env, { redisUrl: master.url });
+  const isReady = async () => (await call(shop.running, '/health/ready')).status === 200;
+  await until(isReady);
+  const token = await shop.join();
+  const place = async () => String((await shop.order(token, { offerId: 11, quantity: 1 })).body['orderId']);
+  const [sold, next] = [await place(), await place()];
+  expect((await shop.pay(token, sold)).status).toBe(200);
+  const payments = async () =>
+    (await shop.pool.query('select order_id, state from payments order by created_at')).rows;
+
+  process.kill(replica.pid, 'SIGSTOP');
+  expect((await shop.cancel(token, sold)).status).toBe(503);
+  expect(await payments()).toEqual([{ order_id: sold, state: 'paid' }]);
+  process.kill(replica.pid, 'SIGCONT');
+  await until(async () => (await shop.cancel(token, sold)).status === 200);
+  expect(await payments()).toEqual([{ order_id: sold, state: 'refund-due' }]);
+
+  await until(isReady);
+  process.kill(replica.pid, 'SIGSTOP');
+  expect((await shop.pay(token, next)).status).toBe(503);
+  expect(await payments()).toHaveLength(1);
+  expect(await shop.charges()).toMatchObject({ paid: 1 });
 });
 
 it('loses no order that was answered when a replica takes the place of the master', async () => {
