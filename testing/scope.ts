@@ -9,10 +9,15 @@ export function uniqueRoom(): string {
 
 /** A database of its own on the run's Postgres. */
 export async function freshDatabase(): Promise<string> {
+  const { name, url } = nameDatabase();
+  await createDatabase(inject('postgresUrl'), name);
+  return url;
+}
+
+/** The name of a database that nobody else uses, and where it is once it is made. */
+export function nameDatabase(): { readonly name: string; readonly url: string } {
   const name = `t_${randomBytes(6).toString('hex')}`;
-  const url = inject('postgresUrl');
-  await createDatabase(url, name);
-  return url.replace(/\/ropeline$/, `/${name}`);
+  return { name, url: inject('postgresUrl').replace(/\/ropeline$/, `/${name}`) };
 }
 
 /** Runs `clean` at the end of the test, whatever its outcome; returns the thing. */

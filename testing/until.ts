@@ -10,6 +10,8 @@ export async function until<T>(
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
+  // What takes long is looked at less often: looking takes time from what is waited for.
+  let pauseMs = 20;
   for (;;) {
     try {
       const found = await look();
@@ -19,6 +21,7 @@ export async function until<T>(
       last = error;
     }
     if (Date.now() > deadline) throw new Error(`nothing came within ${timeoutMs} ms`, { cause: last });
-    await delay(20);
+    await delay(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.1, 100);
   }
 }

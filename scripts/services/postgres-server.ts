@@ -146,13 +146,13 @@ export async function postgresAnswers(port: number): Promise<boolean> {
   }
 }
 
-/** Creates a database unless it exists. `name` must be a plain identifier. */
-export async function createDatabase(adminUrl: string, name: string): Promise<void> {
+/** Creates a database unless it exists, empty or as a copy of `template`. Names must be plain identifiers. */
+export async function createDatabase(adminUrl: string, name: string, template = 'template1'): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
   try {
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
-    if (rowCount === 0) await client.query(`create database "${name}"`);
+    if (rowCount === 0) await client.query(`create database "${name}" template "${template}"`);
   } finally {
     await client.end();
   }

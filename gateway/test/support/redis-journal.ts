@@ -80,6 +80,8 @@ export function historyFromJournal(folder: string, room: string, windowMs: numbe
     if (rulesText(config) !== before) happenings.push(rulesOf(config, now));
     // Who stood where is moved by the last command that names them: into a set, or out of the one they were in.
     const moved = new Map<string, { readonly to: string; readonly score: number } | undefined>();
+    // Whose deadline has passed is cut off a set without being named; their turns are.
+    const cut = new Set<string>();
     for (const { name, key, words } of commands) {
       const set = key.startsWith('queue:') ? 'queue' : key;
       if (set !== 'queue' && set !== 'admitted' && set !== 'active') continue;
@@ -89,7 +91,12 @@ export function historyFromJournal(folder: string, room: string, windowMs: numbe
           moved.set(plain[i + 1] ?? '', { to: key, score: Number(plain[i]) });
       } else if (name === 'ZREM') {
         for (const visitor of words) if (standing.get(visitor) === set) moved.set(visitor, undefined);
-      }
+      } else if (name === 'ZREMRANGEBYRANK') cut.add(set);
+    }
+    for (const { name, key, words } of commands) {
+      if (name !== 'HDEL' || key !== 'turns') continue;
+      for (const visitor of words)
+        if (cut.has(standing.get(visitor) ?? '') && !moved.has(visitor)) moved.set(visitor, undefined);
     }
     for (const [visitor, to] of moved) {
       const from = standing.get(visitor);
@@ -137,7 +144,8 @@ type Command = { readonly name: string; readonly key: string; readonly words: re
 
 function isOver(commands: readonly Command[], visitor: string, why: string): boolean {
   return commands.some(
-    ({ name, key, words }) => name === 'HSET' && key === 'over' && pairsOf(words).get(visitor) === why,
+    ({ name, key, words }) =>
+      name === 'HSET' && key === 'over' && pairsOf(words).get(visitor)?.split(':')[0] === why,
   );
 }
 

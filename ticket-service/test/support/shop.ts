@@ -6,7 +6,8 @@ import { createLog } from '@ropeline/core/log.ts';
 import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
 import pg from 'pg';
 import { freePort } from '../../../scripts/services/free-port.ts';
-import { cleanedUp, freshDatabase } from '../../../testing/scope.ts';
+import { migratedDatabase } from '../../../testing/migrated-database.ts';
+import { cleanedUp } from '../../../testing/scope.ts';
 import { type SpawnedService, spawnService } from '../../../testing/spawn-service.ts';
 import { until } from '../../../testing/until.ts';
 import { runMigrations } from '../../src/migrations.ts';
@@ -78,7 +79,7 @@ export async function openShop(
       ...(callbacks ? { PAYMENT_CALLBACK_URL: callbackUrl, ...secret } : {}),
     });
   let payments = await startPayments();
-  const databaseUrl = options.databaseUrl ?? (await freshDatabase());
+  const databaseUrl = options.databaseUrl ?? (await migratedDatabase());
   const pool = cleanedUp(new pg.Pool({ connectionString: databaseUrl, max: 2 }), (it) => it.end());
   // A connection may be lost while nobody uses it.
   pool.on('error', () => undefined);

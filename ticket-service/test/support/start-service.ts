@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createLog, type Logger } from '@ropeline/core/log.ts';
 import { type RedisServer, startRedis } from '../../../scripts/services/redis-server.ts';
-import { freshDatabase } from '../../../testing/scope.ts';
+import { migratedDatabase } from '../../../testing/migrated-database.ts';
 import { createTicketService, type TicketService } from '../../src/app.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { seedDemo } from '../../src/demo/seed-demo.ts';
@@ -37,7 +37,7 @@ type Options = {
 export async function startService(options: Options = {}): Promise<RunningService> {
   const redis: RedisServer | undefined = options.redisUrl === undefined ? await startRedis() : undefined;
   const redisUrl = options.redisUrl ?? redis?.url ?? '';
-  const databaseUrl = options.databaseUrl ?? (await freshDatabase());
+  const databaseUrl = options.databaseUrl ?? (await migratedDatabase());
   const log = options.log ?? createLog('ticket-service-test', 'error');
   await runMigrations(databaseUrl, log);
   const { members = 20, sourceSystems = false } = options;
