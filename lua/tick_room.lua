@@ -27,7 +27,7 @@ ARGV
   4 channel   text    the room's broadcast
   5 gateway   text    id of a caller that holds sockets and renews its lease now; empty = not now
 REPLY {LOST} | {STALE} | {OK, sequence, now ms, worked 0|1, admitted, next deadline ms or 0, waiting, inside, lapsed}
-COMPLEXITY O(A log N) for A admissions; in ten slots of a second also 100 ids and 6 ranks per lane
+COMPLEXITY O(A log N) for A admissions; in twelve slots of a second also 84 ids and 5 ranks per lane
 ]]
 local config, pacer, presence, admitted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local active, turns, over, history = KEYS[5], KEYS[6], KEYS[7], KEYS[8]

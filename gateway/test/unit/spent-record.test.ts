@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { RoomEvent } from '../../src/queue/broadcast.ts';
 import { EndedTurns } from '../../src/queue/recovery/ended-turns.ts';
+import { Exceptions } from '../../src/queue/recovery/exceptions.ts';
 import { SpentRecord } from '../../src/queue/recovery/spent-record.ts';
+import { nobodyEnded } from '../../src/queue/recovery/up-to.ts';
 
 const at = { lane: 'standard', score: 7 };
 
@@ -95,4 +97,19 @@ test('a queue that ended with arrivals in it says nothing of who joins a draw la
     `z:${2 ** 52 - 1}:sold-out`,
     `z:${2 ** 52 + 5}:sold-out`,
   ]);
+});
+
+test('the absent of a queue that ended whole are forgotten at once and not one by one, of arrivals and of a draw', () => {
+  for (const [score, upTo] of [
+    [2 ** 52 + 4, { drawn: nobodyEnded.drawn, arrived: 2 ** 52 + 5 }],
+    [7, { drawn: 2 ** 52 - 1, arrived: nobodyEnded.arrived }],
+  ] as const) {
+    const exceptions = new Exceptions();
+    exceptions.add({ visitor: 'v', lane: 'standard', score });
+    const deleted = vi.spyOn(Map.prototype, 'delete');
+    exceptions.deleteUpTo(upTo);
+    expect(deleted).not.toHaveBeenCalled();
+    deleted.mockRestore();
+    expect([...exceptions.all()]).toEqual([]);
+  }
 });

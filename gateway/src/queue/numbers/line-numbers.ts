@@ -17,7 +17,7 @@ export class LineNumbers {
   readonly #metrics: RoomMetrics;
   #sketches: RankSketch[] = [];
   readonly #drafts: SketchDraft[] = [];
-  /** The write of the room from which each lane's sketch is, or is coming; of the present epoch. */
+  /** The write of the room from which each lane's sketch is, or is coming. */
   #drawnAt: number[] = [];
   #admitted = 0;
   #active = 0;
@@ -66,7 +66,7 @@ export class LineNumbers {
 
   /** `isOther`: rate or state have changed, so what was measured says nothing any more. */
   adopt(
-    { admitted, active, lanes }: RoomReading,
+    { admitted, active, lanes, pacer }: RoomReading,
     names: readonly string[],
     isOther: boolean,
     now: number,
@@ -79,7 +79,9 @@ export class LineNumbers {
         ? old
         : new RankSketch(lane.waiting, nobodyAdmitted, 0);
     });
-    this.#drawnAt = [];
+    // A sketch of a write that this epoch has not seen is of the one before.
+    const sequence = Number(pacer.get('seq'));
+    this.#drawnAt = this.#drawnAt.map((drawnAt) => Math.min(drawnAt, sequence));
     if (isOther) this.outflow.restart(now);
     this.#pace = undefined;
     this.#metrics.counts(names, this.#sketches, this.#active);

@@ -22,9 +22,9 @@ export function isPassed(upTo: UpTo, score: number): boolean {
   return score <= ofKind(upTo, score);
 }
 
-/** Of a lane in which this place was the last. */
+/** Up to this place of its kind, and nothing of the other. */
 export function lastAt(score: number): UpTo {
-  return score < drawnBelow ? { drawn: score, arrived: -1 } : { drawn: -1, arrived: score };
+  return score < drawnBelow ? { ...nobodyEnded, drawn: score } : { ...nobodyEnded, arrived: score };
 }
 
 /** The higher of both, kind by kind. */
