@@ -42,6 +42,8 @@ export class EntryGuard {
    * who uses the entry of a `jti`.
    */
   async admit(offer: Offer, tokens: readonly string[], holderOf: (jti: string) => string): Promise<Entry> {
+    const known = this.recall(offer, tokens, holderOf);
+    if (known !== undefined) return known;
     const claims = await this.#firstValid(tokens);
     if (claims === undefined) throw new AppError('entry-required', { members: { rooms: offer.rooms } });
     if (!offer.rooms.includes(claims.aud))

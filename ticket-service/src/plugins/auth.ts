@@ -50,6 +50,10 @@ type Options = {
 };
 
 export function createAuth({ tokens, entries }: Options): Auth {
+  const recallMember = (headers: IncomingHttpHeaders): Member | undefined => {
+    const token = bearer(headers);
+    return token === undefined ? undefined : tokens.recall(token);
+  };
   const entryFor =
     (
       offerOf: (request: FastifyRequest) => Offer,
@@ -64,17 +68,14 @@ export function createAuth({ tokens, entries }: Options): Auth {
     };
   return {
     async requireMember(request) {
-      request.member = await memberOf(tokens, bearer(request.headers));
+      request.member = recallMember(request.headers) ?? (await memberOf(tokens, bearer(request.headers)));
     },
     requireRole: (wanted) => async (request) => {
       if (roles.indexOf(memberIn(request).role) < roles.indexOf(wanted)) throw new AppError('role-required');
     },
     requireEntry: (offerOf) => entryFor(offerOf, (request) => memberIn(request).id),
     requireTechnicalEntry: (offerOf) => entryFor(offerOf, (_request, jti) => technicalHolder(jti)),
-    recallMember(headers) {
-      const token = bearer(headers);
-      return token === undefined ? undefined : tokens.recall(token);
-    },
+    recallMember,
     recallsEntry: (headers, offer, { id }) =>
       entries === undefined || entries.recall(offer, entryTokens(headers, offer), () => id) !== undefined,
   };
