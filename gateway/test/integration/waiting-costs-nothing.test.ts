@@ -1,6 +1,7 @@
-import { createLog } from '@ropeline/core/log.ts';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 import type { Status } from '@ropeline/core/protocol/status.ts';
-import { connectRedis, untilReady } from '@ropeline/core/redis/connect.ts';
 import { expect, test } from 'vitest';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
@@ -24,14 +25,21 @@ async function wait(gateway: TestGateway): Promise<Waiting> {
   return { visitor: status.visitor, client };
 }
 
-/** What Redis is asked to do from now on, what scripts do inside included. */
+/**
+ * What Redis is asked to do from now on, what scripts do inside included. By a socket of its own: a client of ioredis
+ * takes a command that comes together with the answer to MONITOR for an answer.
+ */
 async function watch(url: string): Promise<{ readonly seen: string[] }> {
-  const redis = connectRedis(url, { name: 'test', log: createLog('test', 'silent') });
-  cleanedUp(redis, (client) => client.disconnect());
-  await untilReady(redis);
-  const monitor = cleanedUp(await redis.monitor(), (client) => client.disconnect());
+  const { hostname, port } = new URL(url);
+  const socket = cleanedUp(connect(Number(port), hostname), (one) => one.destroy());
+  const lines = createInterface({ input: socket });
   const seen: string[] = [];
-  monitor.on('monitor', (_time: string, words: string[]) => seen.push(words.join(' ')));
+  socket.write('MONITOR\r\n');
+  expect(await once(lines, 'line')).toEqual(['+OK']);
+  lines.on('line', (line) => {
+    const words = line.matchAll(/"((?:[^"\\]|\\.)*)"/g);
+    seen.push(Array.from(words, ([, word]) => word).join(' '));
+  });
   return { seen };
 }
 
