@@ -9,7 +9,8 @@ export type Write = readonly [
   ...words: (string | number)[],
 ];
 
-const mostInOneCall = 500;
+/** Others of this Redis must not wait long for one call, and a call with a hundred thousand words cannot be made. */
+const mostWordsInOneCall = 10_000;
 
 /**
  * Writes a stock anew, in partitions that nobody sells from meanwhile. Of several builders only the one that began last
@@ -37,8 +38,7 @@ export class StockBuilder {
   /** In the order given; a key is of this partition. */
   async write(partition: number, writes: readonly Write[]): Promise<void> {
     const { epoch, builder } = this.stock.keysOf(partition);
-    for (let from = 0; from < writes.length; from += mostInOneCall) {
-      const page = writes.slice(from, from + mostInOneCall);
+    for (const page of inCalls(writes)) {
       const reply = await buildStock.call(
         this.stock.redis,
         [epoch, builder, ...page.map(([, key]) => key)],
@@ -53,6 +53,22 @@ export class StockBuilder {
     for (const [partition, keys] of this.stock.keys.entries())
       await this.write(partition, [['SET', keys.epoch, epoch]]);
   }
+}
+
+/** In their order, as many in a call as it takes; one that is too long by itself has a call of its own. */
+function inCalls(writes: readonly Write[]): readonly (readonly Write[])[] {
+  const calls: Write[][] = [];
+  let words = mostWordsInOneCall;
+  for (const write of writes) {
+    // How many words follow is a word, too.
+    words += write.length + 1;
+    if (words > mostWordsInOneCall) {
+      calls.push([]);
+      words = write.length + 1;
+    }
+    calls.at(-1)?.push(write);
+  }
+  return calls;
 }
 
 function requireDone([code]: readonly (string | number)[]): void {

@@ -67,3 +67,20 @@ it('of builders at once at most one comes to its end, and what is open is all it
   const written = await Promise.all(stock.keys.map((keys) => stock.redis.hget(keys.offer(1), 'capacity')));
   expect(written).toEqual([epoch, epoch]);
 });
+
+it('what many have bought is written in calls that can be made, in the order given', async () => {
+  const stock = await lostStock();
+  const { members, offer } = stock.keysOf(1);
+  const builder = await StockBuilder.begin(stock, await stock.epochs());
+  const pages = Array.from({ length: 100 }, (_, page) =>
+    Array.from({ length: 1_000 }, (_member, at) => [`m${page}-${at}`, 1]).flat(),
+  );
+  await builder.write(1, [
+    ['HSET', offer(1), 'sold', 0],
+    ...pages.map((page) => ['HSET', members(1), ...page] as const),
+    ['HSET', offer(1), 'sold', 100_000],
+  ]);
+  expect(await stock.redis.hlen(members(1))).toBe(100_000);
+  expect(await stock.redis.hget(offer(1), 'sold')).toBe('100000');
+  await builder.write(1, []);
+});
