@@ -9,7 +9,7 @@ import {
   settleLetter,
 } from '@ropeline/core/postgres/dead-letters.ts';
 import { isRefusedForGood } from '@ropeline/core/postgres/sql-state.ts';
-import { isOfThisLife } from '@ropeline/core/postgres/stock-life.ts';
+import { holdLife } from '@ropeline/core/postgres/stock-life.ts';
 import { inSavepoint, inTransaction } from '@ropeline/core/postgres/transaction.ts';
 import { upsertOrders } from '@ropeline/core/postgres/upsert-orders.ts';
 import type { OrderRecord } from '@ropeline/core/stock/order-record.ts';
@@ -34,12 +34,13 @@ export async function retryDueLetters(pool: Pool, retry: (id: number) => Promise
  */
 export function tryLetter(pool: Pool, id: number): Promise<Try> {
   return inTransaction(pool, async (client) => {
+    const lifeBegan = await holdLife(client);
     const letter = await lockLetter(client, id);
     if (letter === undefined) return { kind: 'unknown' };
     if (letter.redrivenAt !== null) return { kind: 'settled' };
     const outcome = await inSavepoint(client, async (): Promise<Try> => {
       const order = orderOf(letter);
-      if (!(await isOfThisLife(client, letter.createdAt)))
+      if (lifeBegan !== undefined && letter.createdAt < lifeBegan)
         throw new Void('of a life of the stock that is over');
       await upsertOrders(client, [order]);
       await emitOrderEvents(client, [order]);

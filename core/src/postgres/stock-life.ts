@@ -22,11 +22,13 @@ export async function readLife(client: Pick<PoolClient, 'query'>): Promise<strin
   return rows[0]?.epoch;
 }
 
-/** Whether what Postgres wrote down at that time came from the life that orders may come from, until the transaction ends. */
-export async function isOfThisLife(client: PoolClient, writtenAt: Date): Promise<boolean> {
+/**
+ * Since when the life goes on that orders may come from, and that it does until the transaction ends; undefined before
+ * the first. Call it before anything is locked: whoever builds the stock anew takes this first, too.
+ */
+export async function holdLife(client: PoolClient): Promise<Date | undefined> {
   const { rows } = await client.query<{ since: Date }>('select since from stock_life for share');
-  const [life] = rows;
-  return life === undefined || writtenAt >= life.since;
+  return rows[0]?.since;
 }
 
 /** Begins another life: waits for who writes now, and shuts out who comes later with another epoch. */

@@ -270,6 +270,31 @@ test('a letter of a life of the stock that is over is void, also for an operator
   expect(await takenOf(pool)).toBe(1);
 });
 
+test('a letter that is tried while another life begins waits for it, and is not in its way', async () => {
+  const pool = await shop(1);
+  await inTransaction(pool, (client) => beginLife(client, 'e1'));
+  await persist(pool, reserved);
+  await persist(pool, anOrder());
+  await pool.query('update offers set capacity = 2');
+  const [letter] = await listDeadLetters(pool, { all: false, limit: 1 });
+  const trying = await inTransaction(pool, async (client) => {
+    await beginLife(client, 'another');
+    const tried = tryLetter(pool, letter?.id ?? 0);
+    await until(async () => {
+      const { rowCount } = await pool.query(
+        `select from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and query ~ 'stock_life for share'`,
+      );
+      return rowCount === 1;
+    });
+    // What is not void yet is what the rebuild voids: it has to get at the letter.
+    await client.query('update dead_letters set next_try_at = null where redriven_at is null');
+    return { tried };
+  });
+  expect(await trying.tried).toMatchObject({ kind: 'refused', error: 'of a life of the stock that is over' });
+  expect(await takenOf(pool)).toBe(1);
+});
+
 describe('units with names', () => {
   const seats = async (pool: Awaited<ReturnType<typeof shop>>): Promise<void> => {
     await pool.query(
