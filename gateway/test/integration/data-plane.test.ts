@@ -344,3 +344,23 @@ test('a socket that floods the gateway with messages is closed, and its place is
   expect(await client.closed).toMatchObject({ code: 4000 });
   expect((await join(gateway, ticket)).status).toMatchObject({ visitor: status.visitor, position: 1 });
 });
+
+test('who stands near the front is told to ask again within a second, who stands far back within five, and not all at once', async () => {
+  const gateway = await startGateway({ rules: busy });
+  const { redis } = gateway.open;
+  const queue = gateway.room.cursor.keys.queue('standard');
+  const first = await join(gateway);
+  const [, score] = await redis.zrange(queue, '0', '0', 'WITHSCORES');
+  const ahead = Array.from({ length: 2_500 }, (_, n) => [Number(score) + 1 + n, `v${n}`]).flat();
+  await redis.zadd(queue, ...ahead);
+  await redis.hincrby(gateway.room.cursor.keys.pacer, 'next', 2_500);
+  const last = await join(gateway);
+  expect([first, last].map(({ status }) => status.position)).toEqual([1, 2_502]);
+  const told = async (ticket: string): Promise<number> =>
+    ((await (await fetch(at(gateway, '/status'), bearer(ticket))).json()) as Status).pollAfterMs;
+  const near = await Promise.all(Array.from({ length: 20 }, () => told(first.ticket)));
+  const far = await Promise.all(Array.from({ length: 20 }, () => told(last.ticket)));
+  for (const ms of near) expect(800 <= ms && ms <= 1_000, `${ms}`).toBe(true);
+  for (const ms of far) expect(4_000 <= ms && ms <= 5_000, `${ms}`).toBe(true);
+  expect(new Set([...near, ...far]).size).toBeGreaterThan(20);
+});

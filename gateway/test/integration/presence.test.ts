@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { until } from '../../../testing/until.ts';
 import { openLive } from '../support/live-client.ts';
 import { startGateway, type TestGateway } from '../support/start-gateway.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const rules = {
   queue: { alwaysOn: true },
@@ -66,4 +67,26 @@ test('the visitors of a dead gateway come under a deadline by a roll call, and t
   await living.open.redis.zadd(holders, Date.now() - 1, 'a-dead-gateway');
   await until(() => living.room.roster.get(lost.visitor)?.state === 'abandoned');
   expect(living.room.roster.get(held.visitor)?.state).toBe('waiting');
+});
+
+test('who lost the network comes back while the old socket still hangs, stands where they stood, and its end changes nothing', async () => {
+  const gateway = await startGateway({ rules });
+  const { origin, open, plane, room } = gateway;
+  const proxy = await startTcpProxy(Number(new URL(origin).port));
+  const { ticket, visitor } = await join(gateway);
+  const hanging = openLive(`http://127.0.0.1:${proxy.port}`, room.name, ticket);
+  await hanging.first('status');
+  expect(proxy.swallow(() => true)).toBe(1);
+  await join(gateway);
+  const again = openLive(origin, room.name, ticket);
+  expect(await again.first('status')).toMatchObject({ visitor, state: 'waiting', position: 1 });
+  await until(async () => !(await presenceOf(gateway)).includes(visitor));
+  expect(plane.server.sockets).toBe(2);
+  hanging.socket.terminate();
+  proxy.cut();
+  await until(() => plane.server.sockets === 1);
+  // What the end had to tell Redis would have gone before this.
+  const place = { visitor, lane: 0, score: 0 };
+  expect(await open.engine.lookUp(room.cursor, place)).toMatchObject({ state: 'waiting', rank: 0 });
+  expect(await presenceOf(gateway)).not.toContain(visitor);
 });

@@ -5,6 +5,7 @@ import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
 import type { RequestView, Socket, SocketHandler, UpgradeDecision } from '../../src/transport/http.ts';
 import { rawClient, request } from '../support/raw-client.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { echo, type TestServer, testServer } from '../support/test-server.ts';
 
 type Data = { readonly path: string };
@@ -17,7 +18,7 @@ async function socketServer(
     protocol: 'ropeline.v1',
     data: { path },
   }),
-  options: { maxConnections?: number; maxBufferedBytes?: number } = {},
+  options: { maxConnections?: number; maxBufferedBytes?: number; idleTimeoutSeconds?: number } = {},
 ): Promise<TestServer & Seen> {
   const seen: Seen = { sockets: [], closed: [] };
   const handler: SocketHandler<Data> = {
@@ -34,8 +35,9 @@ async function socketServer(
       seen.closed.push(code);
     },
   };
-  const { maxBufferedBytes = 64 * 1024, ...rest } = options;
-  const upgrades = { prefix: '/_ropeline/', decide, handler, maxMessageBytes: 1_000, maxBufferedBytes };
+  const { maxBufferedBytes = 64 * 1024, idleTimeoutSeconds = 60, ...rest } = options;
+  const bounds = { maxMessageBytes: 1_000, maxBufferedBytes, idleTimeoutSeconds };
+  const upgrades = { prefix: '/_ropeline/', decide, handler, ...bounds };
   return { ...(await testServer<Data>(echo, { upgrades, ...rest })), ...seen };
 }
 
@@ -157,4 +159,21 @@ test('counts connections that became sockets only while they are open', async ()
     await until(() => server.connections === 0 && server.sockets === 0);
   }
   expect(server.refused).toBe(3);
+});
+
+test('closes a socket whose line swallows everything, though it is written to, and not one that only answers pings', async () => {
+  const { port, sockets, closed } = await socketServer(undefined, { idleTimeoutSeconds: 12 });
+  const proxy = await startTcpProxy(port);
+  const there = connectTo(port);
+  const lost = connectTo(proxy.port);
+  await until(() => [there, lost].every(({ messages }) => messages.length === 1));
+  expect(proxy.swallow(() => true)).toBe(1);
+  await until(() => {
+    for (const socket of sockets) socket.send('numbers');
+    return closed.length > 0;
+  });
+  expect(closed).toEqual([1006]);
+  const heard = there.messages.length;
+  for (const socket of sockets) socket.send('numbers');
+  await until(() => there.messages.length > heard);
 });

@@ -5,15 +5,19 @@ import { cleanedUp } from '../../../testing/scope.ts';
 type Line = { readonly client: Socket; readonly server: Socket; sent: string };
 
 export type TcpProxy = {
+  /** For who connects to a Redis. */
   readonly url: string;
+  readonly port: number;
   /**
    * From now on what these connections send arrives nowhere, and nothing comes back: they stay open, as those do
    * whose cable was pulled. `sent` is what the client has said so far. New connections work. How many it were.
    */
   swallow(which: (sent: string) => boolean): number;
+  /** Breaks all connections. */
+  cut(): void;
 };
 
-/** A proxy in front of a Redis on loopback; gone at the end of the test. */
+/** A proxy in front of a port on loopback; gone at the end of the test. */
 export async function startTcpProxy(port: number): Promise<TcpProxy> {
   const lines = new Set<Line>();
   const listener = createServer((client) => {
@@ -34,8 +38,10 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
   });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
+  const own = (listener.address() as AddressInfo).port;
   const proxy: TcpProxy = {
-    url: `redis://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    url: `redis://127.0.0.1:${own}`,
+    port: own,
     swallow(which) {
       const chosen = [...lines].filter(({ sent }) => which(sent));
       for (const { client, server } of chosen) {
@@ -44,12 +50,15 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
       }
       return chosen.length;
     },
+    cut() {
+      for (const { client, server } of lines) {
+        client.destroy();
+        server.destroy();
+      }
+    },
   };
   return cleanedUp(proxy, () => {
     listener.close();
-    for (const { client, server } of lines) {
-      client.destroy();
-      server.destroy();
-    }
+    proxy.cut();
   });
 }
