@@ -29,7 +29,7 @@ export function memberRoutes(app: FastifyInstance, { logIn, signupsPerMinute }: 
             { id: Type.String(), role: Type.String() },
             { examples: [{ id: 'mina.kim', role: 'member' }] },
           ),
-          ...problems('bad-request', 'member-exists', 'too-many-requests', 'busy'),
+          ...problems('bad-request', 'member-exists', 'too-many-requests', 'busy', 'unavailable'),
         },
       },
     },

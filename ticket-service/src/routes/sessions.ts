@@ -53,7 +53,10 @@ export function sessionRoutes(app: FastifyInstance, parts: Parts): void {
         body: Credentials,
         response: {
           200: Tokens,
-          ...problems('bad-request', 'wrong-credentials', 'too-many-logins', 'too-many-requests', 'busy'),
+          ...problems(
+            ...(['bad-request', 'wrong-credentials', 'too-many-logins'] as const),
+            ...(['too-many-requests', 'busy', 'unavailable'] as const),
+          ),
         },
       },
     },
@@ -71,7 +74,7 @@ export function sessionRoutes(app: FastifyInstance, parts: Parts): void {
         summary: 'A new access token; the refresh token is replaced too',
         description: 'A refresh token that was used before ends its session.',
         body: RefreshToken,
-        response: { 200: Tokens, ...problems('bad-request', 'login-required') },
+        response: { 200: Tokens, ...problems('bad-request', 'login-required', 'unavailable') },
       },
     },
     async ({ body }, reply) => {
@@ -90,7 +93,7 @@ export function sessionRoutes(app: FastifyInstance, parts: Parts): void {
         summary: 'Log out',
         description: 'Ends the refresh token at once; the access token ends by itself.',
         security: security.member,
-        response: { 204: Type.Null(), ...problems('login-required') },
+        response: { 204: Type.Null(), ...problems('login-required', 'unavailable') },
       },
     },
     async (request, reply) => {

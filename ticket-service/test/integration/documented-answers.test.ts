@@ -19,11 +19,13 @@ import { openStockRedis } from '../support/stock-redis.ts';
 
 /** Shown by other tests, or only by a crowd. */
 const elsewhere = [
-  'POST /member/login 503 busy',
-  'POST /member/login 429 too-many-requests',
+  ...['POST /api/members', 'POST /api/sessions', 'POST /member/login'].flatMap((route) => [
+    `${route} 503 busy`,
+    `${route} 429 too-many-requests`,
+  ]),
   'GET /api/offers/{id}/stock/stream 503 unavailable',
 ];
-const tags = ['offers', 'orders', 'coupons', 'payments', 'source'];
+const tags = ['members', 'sessions', 'offers', 'orders', 'coupons', 'payments', 'source'];
 
 it('every documented answer really occurs, and none that is not documented', async () => {
   const redisServer = await startRedis();
@@ -66,6 +68,20 @@ it('every documented answer really occurs, and none that is not documented', asy
   ];
   const [elses, technical] = [await entry('elsewhere'), await entry()];
   const keyed = (key: string = randomUUID()) => ({ 'idempotency-key': key });
+
+  // Members.
+  const newcomer = { id: 'mina.kim', password: 'correct horse' };
+  const signUp = (json: unknown) => ask('POST /api/members', { json });
+  const openSession = (json: unknown) => ask('POST /api/sessions', { json });
+  const renew = (refreshToken: unknown) => ask('POST /api/sessions/refresh', { json: { refreshToken } });
+  const logOut = (token: unknown) =>
+    ask('DELETE /api/sessions', { headers: token === undefined ? {} : bearer(String(token)) });
+  for (const wish of [newcomer, newcomer, {}]) await signUp(wish);
+  const { accessToken, refreshToken } = (await openSession(newcomer)).body;
+  await openSession({});
+  for (const token of [refreshToken, refreshToken, '']) await renew(token);
+  for (const token of [undefined, accessToken]) await logOut(token);
+  await until(async () => (await openSession({ ...newcomer, password: 'wrong' })).status === 429);
 
   // Offers.
   const pool = { kind: 'pool', title: 't', currency: 'KRW', priceMinor: 5, rooms: ['demo'] };
@@ -385,6 +401,10 @@ it('every documented answer really occurs, and none that is not documented', asy
     ask('GET /books/{id}', { at: booked }),
     ask('GET /payments/{bookId}', { at: booked }),
     logIn({ id: 'testuser3', password: 'qwer1234' }),
+    signUp({ ...newcomer, id: 'mina.lee' }),
+    openSession({ id: 'testuser3', password: 'qwer1234' }),
+    renew(refreshToken),
+    logOut(accessToken),
   ]);
 
   const described = await describedAnswers(shop.running, tags);
