@@ -105,14 +105,15 @@ export function parseBroadcast(text: string): Broadcast {
 
 const visitorKinds = ['a', 'c', 'e', 'l', 'w', 'k', 'x', 'y', 'q'];
 
-/** A part of a text keeps all of it in memory: whoever remembers an id must not remember the message. */
+/** A part of a text keeps all of it in memory: who remembers an id or a lane must not remember the message. */
 function copied(part: string): string {
   return Buffer.from(part).toString();
 }
 
 /** Turns given together: `h lane claimBy turn visitor score visitor score,lapses ...`, numbered from `turn` on. */
-function turnsGiven([, lane = '', claimBy, turn, ...places]: readonly string[]): RoomEvent[] {
+function turnsGiven([, name = '', claimBy, turn, ...places]: readonly string[]): RoomEvent[] {
   const given: RoomEvent[] = [];
+  const lane = copied(name);
   for (let i = 0; i + 1 < places.length; i += 2) {
     const [visitor = '', place = ''] = places.slice(i, i + 2);
     const [score = '', lapses = 0] = place.split(',');
@@ -121,7 +122,7 @@ function turnsGiven([, lane = '', claimBy, turn, ...places]: readonly string[]):
       visitor: copied(visitor),
       turn: Number(turn) + i / 2,
       claimBy: Number(claimBy),
-      ...at(lane, score),
+      at: { lane, score: Number(score) },
       lapses: Number(lapses),
     });
   }
@@ -218,5 +219,5 @@ function parseEvent(words: readonly string[]): RoomEvent | undefined {
 }
 
 function at(lane: string, score: string): At {
-  return lane === '' || lane === '-' ? {} : { at: { lane, score: Number(score) } };
+  return lane === '' || lane === '-' ? {} : { at: { lane: copied(lane), score: Number(score) } };
 }
