@@ -13,6 +13,8 @@ import { watch } from '../../src/queue/visitors/roster.ts';
 import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { History } from '../support/history.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
+import { joinAndHold, line, openTwo, recovered, settled } from '../support/losing-redis.ts';
+import { lotteryRules, openNow, placesBySeed } from '../support/lottery.ts';
 import { openControl } from '../support/open-control.ts';
 import { createRoom, openRooms } from '../support/open-rooms.ts';
 import { type BareEngine, observe, openEngine } from '../support/queue-observer.ts';
@@ -249,4 +251,30 @@ test('what a master says that was replaced and does not know it yet is not belie
   await open.engine.change(room.cursor, change);
   await until(() => room.state === 'paused');
   expect(visitor.state).toBe('waiting');
+});
+
+test('a lottery on a cluster is drawn, and when its node was emptied everybody stands where they were drawn, in front of who comes then', async () => {
+  const rules = lotteryRules({ admission: { ratePerMinute: 6_000, capacity: 0 } });
+  const both = await openTwo(cluster.url, rules, uniqueRoom());
+  const [one, two] = both;
+  const joined: Joined[] = [];
+  for (let i = 0; i < 12; i += 1) joined.push(await joinAndHold(i % 2 === 0 ? one : two));
+  const areDrawn = (): boolean => both.every(({ room }) => room.draw.state.doneAt > 0);
+  await openNow(one);
+  await until(areDrawn);
+  const { draw, cursor } = one.room;
+  const order = placesBySeed(
+    draw.state.seed ?? '',
+    joined.map(({ visitor }) => visitor.id),
+  );
+  expect(await line(one)).toEqual(order);
+
+  const { epochId } = cursor;
+  await (await cluster.homeOf(cursor.keys.pacer)).redis.flushall();
+  for (const { room } of both) room.wake();
+  await recovered(both, epochId);
+  const late = await joinAndHold(two);
+  await settled(one);
+  await until(areDrawn);
+  expect(await line(one)).toEqual([...order, late.visitor.id]);
 });
