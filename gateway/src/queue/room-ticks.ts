@@ -59,7 +59,8 @@ export class RoomTicks {
   #holderToRenew(): string {
     const { room, gatewayId } = this.#options;
     const now = Date.now();
-    if (room.fanOut.size === 0 || now - this.#holderRenewedAt < renewHolderMs) return '';
+    // Either way: our clock may be set back.
+    if (room.fanOut.size === 0 || Math.abs(now - this.#holderRenewedAt) < renewHolderMs) return '';
     this.#holderRenewedAt = now;
     return gatewayId;
   }

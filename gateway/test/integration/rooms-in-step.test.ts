@@ -134,6 +134,22 @@ test('a poller whose lease is as short as it may be is not struck between two po
   expect(renewed % 2).toBe(0);
 });
 
+test('a lease of a poller is renewed, too, when the clock of the gateway was set back', async () => {
+  const gateway = await startGateway({
+    rules: { ...busy, presence: { graceSeconds: 600, leaseSeconds: 600 } },
+  });
+  const { ticket, visitor } = await join(gateway);
+  const { redis } = gateway.open;
+  const { presence } = gateway.room.cursor.keys;
+  const earlier = Number(await redis.zscore(presence, visitor)) - 60_000;
+  await redis.zadd(presence, 'XX', earlier, visitor);
+  const known = gateway.room.roster.get(visitor);
+  if (known === undefined) throw new Error('nobody is served');
+  known.leasedAt += 3_600_000;
+  await statusOf(gateway, ticket);
+  await until(async () => Number(await redis.zscore(presence, visitor)) > earlier);
+});
+
 test('the way in sends who has no turn after all to the page, which then knows it', async () => {
   const gateway = await startGateway({ rules: { ...busy, admission: { ratePerMinute: 60_000 } } });
   const { ticket, visitor } = await join(gateway);

@@ -18,7 +18,8 @@ export class RecentEvents {
 
   add(visitor: string, known: Known): void {
     const now = Date.now();
-    if (now - this.#turnedAt > keptMs) {
+    // Either way: a clock that was set back must not keep them all.
+    if (Math.abs(now - this.#turnedAt) > keptMs) {
       this.#turnedAt = now;
       this.#old = this.#young;
       this.#young = new Map();

@@ -134,7 +134,8 @@ export class Visits {
   poll(room: LiveRoom, visitor: Visitor): void {
     const now = Date.now();
     const renewMs = Math.min(longestRenewMs, room.rules.presence.leaseSeconds * 1_000 * leaseShare);
-    if (visitor.watchers.length > 0 || now - visitor.leasedAt < renewMs) return;
+    // Either way: a clock that was set back must not keep a lease from being renewed.
+    if (visitor.watchers.length > 0 || Math.abs(now - visitor.leasedAt) < renewMs) return;
     if (visitor.state !== 'waiting' && visitor.state !== 'abandoned') return;
     visitor.leasedAt = now;
     void room.visitors.lease(visitor).then((told) => {
