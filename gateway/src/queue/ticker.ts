@@ -31,7 +31,7 @@ export class Ticker {
   /** Asked for during a call: most ms until the next one. */
   #within = Number.POSITIVE_INFINITY;
   #failures = 0;
-  /** When the next call comes, local ms. */
+  /** When the next call comes, ms of the process: our clock may be set meanwhile. */
   #dueAt = Number.POSITIVE_INFINITY;
   #stopped = false;
 
@@ -46,14 +46,14 @@ export class Ticker {
       return;
     }
     // A call that comes within the slot anyway need not come sooner.
-    if (this.#dueAt - Date.now() > slotMs) this.#schedule(0);
+    if (this.#dueAt - performance.now() > slotMs) this.#schedule(0);
   }
 
   /** Sees to it that a call comes within this time. */
   wakeWithin(ms: number): void {
     if (this.#stopped) return;
     if (this.#busy) this.#within = Math.min(this.#within, ms);
-    else if (this.#dueAt - Date.now() > ms) this.#schedule(Math.min(ms, longestIdleSleepMs));
+    else if (this.#dueAt - performance.now() > ms) this.#schedule(Math.min(ms, longestIdleSleepMs));
   }
 
   stop(): void {
@@ -62,7 +62,7 @@ export class Ticker {
   }
 
   #schedule(delayMs: number): void {
-    this.#dueAt = Date.now() + delayMs;
+    this.#dueAt = performance.now() + delayMs;
     clearTimeout(this.#timer);
     if (this.#stopped || delayMs === Number.POSITIVE_INFINITY) return;
     this.#timer = setTimeout(() => void this.#run(), delayMs);

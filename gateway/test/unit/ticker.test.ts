@@ -54,6 +54,19 @@ test('a room with somebody inside is called once a minute', async () => {
   expect(calls).toHaveLength(11);
 });
 
+test.each([hour, -hour])(
+  'a sleeping room is woken at once, also when our clock was set by %d ms meanwhile',
+  async (set) => {
+    const { ticker, calls } = tickerOf(() => ({ inside: 1, nextDeadline: Date.now() + 10 * hour }));
+    ticker.wake();
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.setSystemTime(Date.now() + set);
+    ticker.wake();
+    await vi.advanceTimersByTimeAsync(50);
+    expect(calls).toHaveLength(2);
+  },
+);
+
 test('an empty room is called just after a change that its schedule has ahead', async () => {
   const opensAt = Date.now() + hour / 2;
   const { ticker, calls } = tickerOf(

@@ -96,7 +96,8 @@ export class LiveWatch implements Sender {
   #toldTurn = 0;
   #told: VisitorState | undefined;
   #allowance = mostMessages;
-  #saidAt = Date.now();
+  /** Ms of the process. */
+  #saidAt = performance.now();
 
   constructor(
     context: Context,
@@ -175,7 +176,7 @@ export class LiveWatch implements Sender {
 
   /** A page says a word or two in its life; who says more than one a second for long is not one. */
   #maySay(): boolean {
-    const now = Date.now();
+    const now = performance.now();
     this.#allowance = Math.min(mostMessages, this.#allowance + (now - this.#saidAt) / 1_000) - 1;
     this.#saidAt = now;
     return this.#allowance >= 0;
