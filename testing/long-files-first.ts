@@ -9,6 +9,7 @@ const longest = [
   'ticket-service/test/integration/kill-points-workers',
   'ticket-service/test/integration/reconciler',
   'ticket-service/test/integration/kill-points.',
+  'ticket-service/test/integration/kill-points-building',
   'ticket-service/test/integration/orders.',
   'ticket-service/test/integration/seeded-bugs',
   'ticket-service/test/integration/payment-ledger',

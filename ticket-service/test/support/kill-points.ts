@@ -41,7 +41,7 @@ export type Site = {
 
 export async function openSite(
   env: Record<string, string> = {},
-  options: { readonly databaseUrl?: string } = {},
+  options: Parameters<typeof openShop>[1] = {},
 ): Promise<Site> {
   const secret = randomBytes(32).toString('hex');
   const shop = await openShop({ MEMBER_SECRET: secret, HOLD_SECONDS: '3600', ...env }, options);
