@@ -48,7 +48,7 @@ type Run = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'ropeline-bench-'));
-const log = createLog('bench', 'warn');
+const log = createLog('bench', 'error');
 const server = await startRedis({ folder: join(folder, 'redis'), appendfsync: 'always' });
 const postgres = await startPostgres({ folder: join(folder, 'postgres') });
 const redis = connectRedis(server.url, { name: 'bench', log, commandTimeoutMs: 30_000 });
