@@ -35,7 +35,16 @@ type Options = {
  * Redis of its own. No entry is asked for unless `env` says so.
  */
 export async function startService(options: Options = {}): Promise<RunningService> {
-  const redis: RedisServer | undefined = options.redisUrl === undefined ? await startRedis() : undefined;
+  const redis = options.redisUrl === undefined ? await startRedis() : undefined;
+  try {
+    return await serve(options, redis);
+  } catch (error) {
+    await redis?.stop();
+    throw error;
+  }
+}
+
+async function serve(options: Options, redis: RedisServer | undefined): Promise<RunningService> {
   const redisUrl = options.redisUrl ?? redis?.url ?? '';
   const databaseUrl = options.databaseUrl ?? (await migratedDatabase());
   const log = options.log ?? createLog('ticket-service-test', 'error');
