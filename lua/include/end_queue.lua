@@ -26,7 +26,7 @@ end
 -- score of their kind). How many wait then.
 local function end_queue(lanes, state, now, lines)
   local kept = redis.call('HMGET', pacer, 'epoch', 'next', 'draw.frozenAt')
-  local newest = ARRIVALS_FROM + tonumber(kept[1]) * 1073741824 + tonumber(kept[2]) - 1
+  local newest = arrival_score(kept[1], kept[2]) - 1
   for _, lane in ipairs(lanes) do
     redis.call('UNLINK', lane.queue, lane.away)
     lane.waiting = 0

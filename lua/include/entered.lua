@@ -41,7 +41,7 @@ local function enter_place(visitor, lane, score, lanes, lease_until, lines)
     lines[#lines + 1] = table.concat({ 'y', visitor, lane.name, score }, ' ')
   end
   local kept = redis.call('HMGET', pacer, 'epoch', 'next')
-  local n = tonumber(score) - ARRIVALS_FROM - tonumber(kept[1]) * 1073741824
+  local n = tonumber(score) - arrival_score(kept[1], 0)
   if n >= tonumber(kept[2]) then redis.call('HSET', pacer, 'next', string.format('%.0f', n + 1)) end
   return 0
 end

@@ -2,7 +2,6 @@
 -- while places are given, and written once.
 -- @include server
 -- @include ended
-local BASE, EPOCH_SPAN = 4503599627370496, 1073741824
 
 local function open_seats(rules, lanes, now)
   local kept = redis.call('HMGET', pacer, 'epoch', 'next', 'joined')
@@ -10,7 +9,7 @@ local function open_seats(rules, lanes, now)
   for _, lane in ipairs(lanes) do lane.seats = {} end
   room.draws, room.participants = takes_participants(rules, now), {}
   room.leases, room.lease_until = {}, lease_deadline(now, rules.lease)
-  room.base = BASE + tonumber(kept[1]) * EPOCH_SPAN
+  room.base = arrival_score(kept[1], 0)
   room.next, room.joined = tonumber(kept[2]), tonumber(kept[3]) or 0
   room.inside = redis.call('ZCARD', admitted) + redis.call('ZCARD', active)
   -- See upkeep: the first to come after a restart into an empty room is no loss.
@@ -100,7 +99,7 @@ local function find_place(visitor, lane, score, room)
   local lost = score > served or score == UNSCORED
   if lost and not ended_with_queue(visitor, lane, score) and redis.call('HEXISTS', over, visitor) == 0 then
     if score >= room.base + room.next then room.next = score - room.base + 1 end
-    if score < BASE then add_participant(visitor, lane, score, room) end
+    if score < ARRIVALS_FROM then add_participant(visitor, lane, score, room) end
     return wait_again(visitor, lane, score, room)
   end
   return nil

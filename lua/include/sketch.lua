@@ -12,7 +12,7 @@ local EXACT, MARKS, PIECES = 1000, 60, 12
 -- How many pieces follow; none while the scores are `hidden`, because they are still to be drawn.
 local function count_lanes(lanes, lines, hidden)
   local given = redis.call('HMGET', pacer, 'epoch', 'next')
-  local newest = 4503599627370496 + tonumber(given[1]) * 1073741824 + tonumber(given[2]) - 1
+  local newest = arrival_score(given[1], given[2]) - 1
   local longest = 0
   for _, lane in ipairs(lanes) do longest = math.max(longest, lane.waiting) end
   local pieces = hidden and 0 or math.min(PIECES, math.ceil(longest * PIECES / EXACT))

@@ -57,8 +57,8 @@ export type Callback = {
 };
 
 /**
- * What a callback is about: a charge, or its refund. It is a reason to ask, never an answer: whoever forged it, sent it late, twice or in
- * another order learns and moves nothing.
+ * What a callback is about: a charge, or its refund. It is a reason to ask, never an answer: whoever forged it, sent it
+ * late, twice or in another order learns and moves nothing.
  * - `forged`: not signed by the provider.
  * - `other`: the provider's, and about no charge of ours.
  */

@@ -38,7 +38,8 @@ export const redisForms: Record<RedisForm, string> = {
 /**
  * Reads an address in one of the {@link redisForms}; `rediss` instead of `redis` is TLS. The user and password are
  * those of Redis, `?sentinelUser=...&sentinelPassword=...` those of the sentinels; `?ca=/path/of.pem` names a private
- * authority for TLS. Reserved characters in all of them are percent-encoded. Throws an `Error` whose message says what is wrong and shows no part of the address.
+ * authority for TLS. Reserved characters in all of them are percent-encoded. Throws an `Error` whose message says what is
+ * wrong and shows no part of the address.
  */
 export function parseRedisAddress(text: string): RedisAddress {
   const match = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@]*)@)?([^/?#@]*)(\/[^?#]*)?(?:\?(.*))?$/.exec(

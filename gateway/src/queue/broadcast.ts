@@ -103,8 +103,6 @@ export function parseBroadcast(text: string): Broadcast {
   };
 }
 
-const visitorKinds = ['a', 'c', 'e', 'l', 'w', 'k', 'x', 'y', 'q'];
-
 /** A part of a text keeps all of it in memory: who remembers an id or a lane must not remember the message. */
 function copied(part: string): string {
   return Buffer.from(part).toString();
@@ -130,8 +128,9 @@ function turnsGiven([, name = '', claimBy, turn, ...places]: readonly string[]):
 }
 
 function parseEvent(words: readonly string[]): RoomEvent | undefined {
-  const [kind = '', first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
-  const visitor = visitorKinds.includes(kind) ? copied(first) : '';
+  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
+  // Of most lines the first word is one.
+  const visitor = copied(first);
   switch (kind) {
     case 'a':
       return { type: 'admitted', visitor, turn: Number(second), claimBy: Number(third) };

@@ -1,24 +1,13 @@
 import { defineScript, type Script } from '@ropeline/core/redis/script.ts';
+import { type Answered, answered } from './answer.ts';
 
-/**
- * Bindings of the room scripts. What they promise stands in the files' headers; `null` is LOST, `'stale'` STALE.
- */
-export type Groups = {
-  readonly sequence: number;
-  /** Redis time, Unix ms. */
-  readonly now: number;
-  readonly rest: readonly number[];
-};
-export type Answer = Groups | 'lost' | 'stale';
+/** Bindings of the room scripts. What they promise stands in the files' headers. */
+export type Answer = Answered<{ readonly rest: readonly number[] }>;
 
-const lost = 0;
-const stale = 2;
+export type Groups = Exclude<Answer, string>;
 
 export function decodeAnswer(raw: unknown): Answer {
-  const [code, sequence, now, ...rest] = raw as number[];
-  if (code === lost) return 'lost';
-  if (code === stale) return 'stale';
-  return { sequence: sequence as number, now: now as number, rest };
+  return answered(raw, (rest) => ({ rest: rest as readonly number[] }));
 }
 
 const lanePair = ['queue', 'away'] as const;

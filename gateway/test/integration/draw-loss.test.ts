@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { uniqueRoom } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import type { Joined } from '../../src/queue/visitors/visits.ts';
 import {
   hold,
   join,
   joinAndHold,
+  joinByTurns,
   line,
   openTwo,
   ownRedis,
@@ -23,8 +23,7 @@ async function lotteryOf(more: Record<string, unknown> = {}) {
   const redis = await ownRedis();
   const name = uniqueRoom();
   const [one, two] = await openTwo(redis.url, lotteryRules({ ...nobody, ...more }), name);
-  const joined: Joined[] = [];
-  for (let i = 0; i < 12; i += 1) joined.push(await joinAndHold(i % 2 === 0 ? one : two));
+  const joined = await joinByTurns([one, two], 12);
   const poller = await join(two);
   const visitors = [...joined, poller].map(({ visitor }) => visitor.id);
   const commitment = one.room.draw.state.commitment ?? '';

@@ -5,9 +5,11 @@ import {
   hold,
   join,
   joinAndHold,
+  joinByTurns,
   line,
   openTwo,
   ownRedis,
+  patientRules,
   type Queue,
   recovered,
   setRules,
@@ -15,12 +17,7 @@ import {
   strike,
 } from '../support/losing-redis.ts';
 
-const rules = {
-  admission: { ratePerMinute: 60_000, capacity: 0 },
-  queue: { alwaysOn: true },
-  claim: { windowSeconds: 600, lapsesAllowed: 1 },
-  presence: { graceSeconds: 600, leaseSeconds: 600 },
-};
+const rules = { ...patientRules, claim: { windowSeconds: 600, lapsesAllowed: 1 } };
 
 async function twoGateways(more: object = {}): Promise<[Queue, Queue]> {
   const redis = await ownRedis();
@@ -29,8 +26,7 @@ async function twoGateways(more: object = {}): Promise<[Queue, Queue]> {
 
 test('an emptied Redis gets its queue back in the old order, and newcomers stand behind', async () => {
   const [one, two] = await twoGateways();
-  const waiting = [];
-  for (let i = 0; i < 20; i += 1) waiting.push(await joinAndHold(i % 2 === 0 ? one : two));
+  const waiting = await joinByTurns([one, two], 20);
   const poller = await join(one);
   const before = await line(one);
   const { epochId } = one.room.cursor;

@@ -3,7 +3,7 @@ import { until } from '../../../testing/until.ts';
 import type { Joined } from '../../src/queue/visitors/visits.ts';
 import {
   join,
-  joinAndHold,
+  joinByTurns,
   line,
   openTwo,
   ownRedis,
@@ -21,10 +21,8 @@ async function openBoth(): Promise<Both> {
   return openTwo(url, { admission: { ratePerMinute: 6_000, capacity: 0 }, queue: { alwaysOn: true } });
 }
 
-async function joinAll([one, two]: Both, count: number): Promise<Joined[]> {
-  const joined: Joined[] = [];
-  for (let i = 0; i < count; i += 1) joined.push(await joinAndHold(i % 2 === 0 ? one : two));
-  return [...joined, await join(two)];
+async function joinAll(both: Both, count: number): Promise<Joined[]> {
+  return [...(await joinByTurns(both, count)), await join(both[1])];
 }
 
 const idsOf = (all: readonly Joined[]): string[] => all.map(({ visitor }) => visitor.id);

@@ -10,16 +10,15 @@ import {
   line,
   openQueue,
   ownRedis,
+  patientRules,
   type Queue,
   setRules,
 } from '../support/losing-redis.ts';
 
 const rules = {
+  ...patientRules,
   admission: { ratePerMinute: 60_000, capacity: 1 },
-  queue: { alwaysOn: true },
   session: { ttlSeconds: 600 },
-  claim: { windowSeconds: 600 },
-  presence: { graceSeconds: 600, leaseSeconds: 600 },
 };
 
 /** Stops this gateway's part in the room: what it remembers is gone. */

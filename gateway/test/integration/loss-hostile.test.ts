@@ -9,21 +9,15 @@ import {
   line,
   openQueue,
   ownRedis,
+  patientRules,
   type Queue,
   recovered,
   settled,
 } from '../support/losing-redis.ts';
 
-const rules = {
-  admission: { ratePerMinute: 60_000, capacity: 0 },
-  queue: { alwaysOn: true },
-  claim: { windowSeconds: 600 },
-  presence: { graceSeconds: 600, leaseSeconds: 600 },
-};
-
 async function gateways(count: number, more: object = {}): Promise<Queue[]> {
   const redis = await ownRedis();
-  const queues = [await openQueue(redis.url, { ...rules, ...more })];
+  const queues = [await openQueue(redis.url, { ...patientRules, ...more })];
   for (const [{ room }] = queues as [Queue]; queues.length < count; )
     queues.push(await openQueue(redis.url, {}, room.name));
   return queues;

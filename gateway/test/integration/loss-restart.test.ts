@@ -7,26 +7,20 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startRedis } from '../../../scripts/services/redis-server.ts';
 import { cleanedUp } from '../../../testing/scope.ts';
 import { until } from '../../../testing/until.ts';
-import type { Joined } from '../../src/queue/visitors/visits.ts';
 import {
   admit,
   join,
   joinAndHold,
+  joinByTurns,
   line,
   openTwo,
   ownRedis,
+  patientRules,
   type Queue,
   recovered,
   setRules,
   settled,
 } from '../support/losing-redis.ts';
-
-const rules = {
-  admission: { ratePerMinute: 60_000, capacity: 0 },
-  queue: { alwaysOn: true },
-  claim: { windowSeconds: 600 },
-  presence: { graceSeconds: 600, leaseSeconds: 600 },
-};
 
 function folder(): string {
   const made = mkdtempSync(pathOf(tmpdir(), 'ropeline-loss-'));
@@ -44,12 +38,11 @@ async function back(queues: readonly Queue[]): Promise<void> {
 test('killed and started again from its file Redis admits nobody for a while, and everybody stands where they stood', async () => {
   const dir = folder();
   const redis = await ownRedis({ folder: dir, appendfsync: 'everysec' });
-  const [one, two] = await openTwo(redis.url, rules);
+  const [one, two] = await openTwo(redis.url, patientRules);
   const active = await joinAndHold(one);
   await admit(one, 1);
   await one.visits.claim(one.room, active.visitor);
-  const waiting: Joined[] = [];
-  for (let i = 0; i < 10; i += 1) waiting.push(await joinAndHold(i % 2 === 0 ? one : two));
+  const waiting = await joinByTurns([one, two], 10);
   const before = await line(one);
   const { epochId, keys } = one.room.cursor;
   await redis.kill();
@@ -65,7 +58,7 @@ test('killed and started again from its file Redis admits nobody for a while, an
   expect(await one.open.redis.zrange(keys.active, '0', '-1')).toEqual([active.visitor.id]);
   await admit(one, 1);
   await until(() => waiting[0]?.visitor.state === 'admitted');
-  const admittedAt = Number(waiting[0]?.visitor.deadline) - rules.claim.windowSeconds * 1_000;
+  const admittedAt = Number(waiting[0]?.visitor.deadline) - patientRules.claim.windowSeconds * 1_000;
   expect(admittedAt).toBeGreaterThanOrEqual(settleUntil);
   expect(waiting.slice(1).map(({ visitor }) => visitor.state)).toEqual(waiting.slice(1).map(() => 'waiting'));
 });
@@ -73,7 +66,7 @@ test('killed and started again from its file Redis admits nobody for a while, an
 test('replaced by an old copy of its file Redis gets what happened since: nobody is served twice', async () => {
   const dir = folder();
   const redis = await ownRedis({ folder: dir, appendfsync: 'everysec' });
-  const [one, two] = await openTwo(redis.url, rules);
+  const [one, two] = await openTwo(redis.url, patientRules);
   const [served, admitted, left, ...rest] = [
     await joinAndHold(one),
     await joinAndHold(two),
@@ -113,7 +106,7 @@ test('a replica that lags and becomes the master gets what it missed', async () 
   const master = await ownRedis();
   const own = folder();
   const replica = await ownRedis({ folder: own });
-  const [one, two] = await openTwo(master.url, rules);
+  const [one, two] = await openTwo(master.url, patientRules);
   const early = await joinAndHold(one);
   const copy = cleanedUp(
     connectRedis(replica.url, { name: 'replica', log: createLog('test', 'silent') }),

@@ -13,7 +13,7 @@ import { watch } from '../../src/queue/visitors/roster.ts';
 import { type Joined, Visits } from '../../src/queue/visitors/visits.ts';
 import { History } from '../support/history.ts';
 import { judgeAdmissions } from '../support/judge-admissions.ts';
-import { joinAndHold, line, openTwo, recovered, settled } from '../support/losing-redis.ts';
+import { joinAndHold, joinByTurns, line, openTwo, recovered, settled } from '../support/losing-redis.ts';
 import { lotteryRules, openNow, placesBySeed } from '../support/lottery.ts';
 import { openControl } from '../support/open-control.ts';
 import { createRoom, openRooms } from '../support/open-rooms.ts';
@@ -257,8 +257,7 @@ test('a lottery on a cluster is drawn, and when its node was emptied everybody s
   const rules = lotteryRules({ admission: { ratePerMinute: 6_000, capacity: 0 } });
   const both = await openTwo(cluster.url, rules, uniqueRoom());
   const [one, two] = both;
-  const joined: Joined[] = [];
-  for (let i = 0; i < 12; i += 1) joined.push(await joinAndHold(i % 2 === 0 ? one : two));
+  const joined = await joinByTurns(both, 12);
   const areDrawn = (): boolean => both.every(({ room }) => room.draw.state.doneAt > 0);
   await openNow(one);
   await until(areDrawn);

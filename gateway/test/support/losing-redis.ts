@@ -14,6 +14,14 @@ export type Queue = {
   readonly visits: Visits;
 };
 
+/** Nobody is given a turn but by the test, and nothing lapses while it takes its time. */
+export const patientRules = {
+  admission: { ratePerMinute: 60_000, capacity: 0 },
+  queue: { alwaysOn: true },
+  claim: { windowSeconds: 600 },
+  presence: { graceSeconds: 600, leaseSeconds: 600 },
+};
+
 /** A Redis of the test's own that may be lost, killed or replaced. */
 export async function ownRedis(options: Parameters<typeof startRedis>[0] = {}) {
   return cleanedUp(await startRedis(options), (redis) => redis.kill());
@@ -42,6 +50,13 @@ export async function join({ room, visits }: Queue, ticket?: string): Promise<Jo
 export async function joinAndHold(queue: Queue): Promise<Joined> {
   const joined = await join(queue);
   hold(queue, joined.visitor);
+  return joined;
+}
+
+/** By turns at each of the gateways, one after the other. */
+export async function joinByTurns(queues: readonly [Queue, Queue], count: number): Promise<Joined[]> {
+  const joined: Joined[] = [];
+  for (let i = 0; i < count; i += 1) joined.push(await joinAndHold(queues[i % 2] as Queue));
   return joined;
 }
 

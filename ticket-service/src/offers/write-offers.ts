@@ -1,23 +1,10 @@
 import type { PoolClient } from '@ropeline/core/postgres/connect.ts';
-import type { CouponTerms, Offer } from './offer.ts';
+import type { CouponTerms, Offer, Seat } from './offer.ts';
 
-export type NewOffer = {
-  readonly kind: Offer['kind'];
-  readonly title: string;
-  /** Of a pool; seats and nights count themselves. */
-  readonly capacity: number;
-  readonly priceMinor: number;
-  readonly currency: string;
-  readonly rooms: readonly string[];
-  readonly stockRoom: string | null;
-  readonly perEntry: number | null;
-  readonly perMember: number | null;
-  readonly shards: number;
-  readonly seats: readonly { readonly seat: string; readonly section: string; readonly priceMinor: number }[];
-  readonly nights: Offer['nights'];
-  /** Makes the pool a coupon. */
+/** Of `capacity` only a pool's counts: seats and nights count themselves. With a `coupon` the pool is one. */
+export type NewOffer = Omit<Offer, 'id' | 'version' | 'isWithdrawn' | 'createdAt' | 'seats' | 'coupon'> & {
+  readonly seats: readonly (Seat & { readonly seat: string })[];
   readonly coupon?: CouponTerms;
-  readonly hostId: Offer['hostId'];
 };
 
 export type OfferPatch = Partial<

@@ -43,8 +43,8 @@ export class OrderDesk {
     const { offer, memberId } = wish;
     if (offer.coupon !== null)
       throw new AppError('bad-request', { detail: 'A coupon is issued, not ordered' });
-    const { units, quantity, amountMinor } = priceUnits(offer, wish.wanted);
     if (this.isSoldOut(wish)) throw refusal({ kind: 'sold-out', available: 0 });
+    const { units, quantity, amountMinor } = priceUnits(offer, wish.wanted);
     const bodyHash = hashOf(`${offer.kind} ${offer.id} ${units}`);
     const old = await this.#oldOrder(wish);
     if (old !== undefined) {

@@ -50,6 +50,7 @@ export class PaymentCallbacks {
     await saga.conclude(found.order, attempt, kind);
     return 'settled';
   }
+
   /** Nobody asks for a refund that was made: what this callback makes known must not be missed. */
   async #hearOfRefund(
     { orderId, attempt, amountMinor, currency }: ReferredPayment,

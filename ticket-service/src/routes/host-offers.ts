@@ -173,10 +173,7 @@ export function hostOfferRoutes(app: FastifyInstance, { auth, catalog, editor }:
         params: OfferId,
         response: {
           204: Type.Null(),
-          ...problems(
-            ...(['bad-request', 'login-required', 'role-required'] as const),
-            ...(['unknown-offer', 'unavailable'] as const),
-          ),
+          ...problems('bad-request', 'login-required', 'role-required', 'unknown-offer', 'unavailable'),
         },
       },
     },

@@ -1,48 +1,34 @@
 import { defineScript, type Script } from '@ropeline/core/redis/script.ts';
+import { type Answered, answered } from '../answer.ts';
 
 /** Bindings of the scripts of the draw. What they promise stands in the files' headers. */
-type Head = { readonly sequence: number; readonly now: number };
-export type DrawAnswer<T> = (Head & T) | 'lost' | 'stale';
-
-function headOf(raw: readonly unknown[]): Head | 'lost' | 'stale' {
-  if (raw[0] === 0) return 'lost';
-  if (raw[0] === 2) return 'stale';
-  return { sequence: raw[1] as number, now: raw[2] as number };
-}
-
-export const sealDraw: Script<DrawAnswer<{ readonly sealed: boolean }>> = defineScript(
+export const sealDraw: Script<Answered<{ readonly sealed: boolean }>> = defineScript(
   {
     file: 'seal_draw',
     keys: ['config', 'pacer'],
     args: ['epochId', 'sequence', 'channel', 'run', 'seed', 'commitment'],
   },
-  (raw) => {
-    const reply = raw as unknown[];
-    const head = headOf(reply);
-    return typeof head === 'string' ? head : { ...head, sealed: reply[3] === 1 };
-  },
+  (raw) => answered(raw, ([sealed]) => ({ sealed: sealed === 1 })),
 );
 
 /** Somebody who is drawn: `lane:visitor`, and the score, which is -1 before the draw. */
 export type Participant = { readonly member: string; readonly score: number };
 
-export const readParticipants: Script<DrawAnswer<{ readonly participants: readonly Participant[] }>> =
+export const readParticipants: Script<Answered<{ readonly participants: readonly Participant[] }>> =
   defineScript(
     {
       file: 'read_participants',
       keys: ['config', 'pacer', 'drawn'],
       args: ['epochId', 'sequence', 'from', 'most'],
     },
-    (raw) => {
-      const reply = raw as unknown[];
-      const head = headOf(reply);
-      if (typeof head === 'string') return head;
-      const participants: Participant[] = [];
-      for (let i = 3; i + 1 < reply.length; i += 2) {
-        participants.push({ member: reply[i] as string, score: Number(reply[i + 1]) });
-      }
-      return { ...head, participants };
-    },
+    (raw) =>
+      answered(raw, (rest) => {
+        const participants: Participant[] = [];
+        for (let i = 0; i + 1 < rest.length; i += 2) {
+          participants.push({ member: rest[i] as string, score: Number(rest[i + 1]) });
+        }
+        return { participants };
+      }),
   );
 
 const steps = ['done', 'busy', 'count', 'beacon', 'draw'] as const;
@@ -56,22 +42,20 @@ export type DrawStep = {
   readonly members: readonly string[];
 };
 
-export const advanceDraw: Script<DrawAnswer<DrawStep>> = defineScript(
+export const advanceDraw: Script<Answered<DrawStep>> = defineScript(
   {
     file: 'advance_draw',
     keys: ['config', 'pacer', 'drawn'],
     repeatedKeys: ['queue', 'away'],
     args: ['epochId', 'sequence', 'lanes', 'channel', 'gateway', 'hash', 'most'],
   },
-  (raw) => {
-    const reply = raw as unknown[];
-    const head = headOf(reply);
-    if (typeof head === 'string') return head;
-    const next = steps[reply[3] as number];
-    if (next === undefined) throw new Error(`advance_draw answered ${reply[3]}`);
-    const [seed = '', beacon = '', ...members] = reply.slice(4) as string[];
-    return { ...head, next, seed, beacon: beacon === '' ? undefined : beacon, members };
-  },
+  (raw) =>
+    answered(raw, ([code, ...words]) => {
+      const next = steps[code as number];
+      if (next === undefined) throw new Error(`advance_draw answered ${code}`);
+      const [seed = '', beacon = '', ...members] = words as string[];
+      return { next, seed, beacon: beacon === '' ? undefined : beacon, members };
+    }),
 );
 
 export type BeaconAnswer = {
@@ -79,7 +63,7 @@ export type BeaconAnswer = {
   readonly version: number;
 };
 
-export const giveBeacon: Script<DrawAnswer<BeaconAnswer>> = defineScript(
+export const giveBeacon: Script<Answered<BeaconAnswer>> = defineScript(
   {
     file: 'give_beacon',
     keys: ['config', 'pacer', 'audit'],
@@ -89,7 +73,6 @@ export const giveBeacon: Script<DrawAnswer<BeaconAnswer>> = defineScript(
     const reply = raw as number[];
     const refused = ({ 3: 'too-early', 4: 'settled', 5: 'none' } as const)[reply[0] as number];
     if (refused !== undefined) return { sequence: 0, now: 0, outcome: refused, version: 0 };
-    const head = headOf(reply);
-    return typeof head === 'string' ? head : { ...head, outcome: 'given', version: reply[3] as number };
+    return answered(raw, ([version]) => ({ outcome: 'given', version: version as number }));
   },
 );

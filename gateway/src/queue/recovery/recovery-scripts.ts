@@ -1,20 +1,11 @@
 import { defineScript, type Script } from '@ropeline/core/redis/script.ts';
+import { type Answered, answered } from '../answer.ts';
 
 /** Bindings of the scripts of recovery. What they promise stands in the files' headers. */
-type Head = { readonly sequence: number; readonly now: number };
-export type RecoveryAnswer<T> = (Head & T) | 'lost' | 'stale';
-
-function answered<T>(raw: unknown, decode: (rest: readonly unknown[]) => T): RecoveryAnswer<T> {
-  const [code, sequence, now, ...rest] = raw as readonly unknown[];
-  if (code === 0) return 'lost';
-  if (code === 2) return 'stale';
-  return { sequence: sequence as number, now: now as number, ...decode(rest) };
-}
-
 const callerArgs = ['epochId', 'sequence', 'lanes'] as const;
 const lanePair = ['queue', 'away'] as const;
 
-export const restoreRoom: Script<RecoveryAnswer<{ readonly again: boolean }>> = defineScript(
+export const restoreRoom: Script<Answered<{ readonly again: boolean }>> = defineScript(
   {
     file: 'restore_room',
     keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'ended', 'drawn'],
@@ -26,7 +17,7 @@ export const restoreRoom: Script<RecoveryAnswer<{ readonly again: boolean }>> = 
 
 export type SpentPage = { readonly next: string; readonly words: readonly string[] };
 
-export const readSpent: Script<RecoveryAnswer<SpentPage>> = defineScript(
+export const readSpent: Script<Answered<SpentPage>> = defineScript(
   {
     file: 'read_spent',
     keys: ['config', 'pacer', 'admitted', 'active', 'turns', 'over', 'ended'],
@@ -36,7 +27,7 @@ export const readSpent: Script<RecoveryAnswer<SpentPage>> = defineScript(
   (raw) => answered(raw, ([next, ...words]) => ({ next: next as string, words: words as string[] })),
 );
 
-export const countEntries: Script<RecoveryAnswer<{ readonly codes: readonly number[] }>> = defineScript(
+export const countEntries: Script<Answered<{ readonly codes: readonly number[] }>> = defineScript(
   {
     file: 'count_entries',
     keys: ['config', 'pacer', 'presence', 'admitted', 'active', 'turns', 'over', 'ended'],
